@@ -1,0 +1,371 @@
+namespace Robotics.Packages;
+
+/// <summary>What kind of graph a package holds, and so who runs the loop around it.</summary>
+public enum PolicyKind
+{
+    /// <summary>Observations in, actions out: one pass through <see cref="PolicyManifest.Models"/> per plan.</summary>
+    Direct,
+}
+
+/// <summary>A policy described: files, wiring, actions, timing. The C# face of <c>policy.json</c>; the JSON schema beside it is
+/// the authority on names and ranges (snake_case there, PascalCase here).</summary>
+public sealed record PolicyManifest
+{
+    /// <summary>Always <c>policy-package</c>.</summary>
+    public string Format { get; init; } = "policy-package";
+
+    /// <summary>Version of the format; this build reads 1.</summary>
+    public int Version { get; init; } = 1;
+
+    /// <summary>Name of the policy, [A-Za-z0-9_.-]{1,64}.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>One line for people.</summary>
+    public string Description { get; init; } = "";
+
+    /// <summary>Kind of graph.</summary>
+    public PolicyKind Kind { get; init; } = PolicyKind.Direct;
+
+    /// <summary>Every file of the package beside the manifest, with its hash.</summary>
+    public required IReadOnlyList<PackageFile> Files { get; init; }
+
+    /// <summary>Networks in the order they run; outputs of one may feed inputs of a later one.</summary>
+    public required IReadOnlyList<ModelSpec> Models { get; init; }
+
+    /// <summary>Recurrent states by name.</summary>
+    public IReadOnlyDictionary<string, StateSpec> States { get; init; } = new Dictionary<string, StateSpec>();
+
+    /// <summary>Execution providers in order of preference; empty: the caller's default.</summary>
+    public IReadOnlyList<string> Providers { get; init; } = [];
+
+    /// <summary>Operator commands (a velocity, a goal) that terms may use.</summary>
+    public IReadOnlyList<CommandSpec> Commands { get; init; } = [];
+
+    /// <summary>Observation groups; each feeds one or more network inputs.</summary>
+    public required IReadOnlyList<ObservationGroup> Observations { get; init; }
+
+    /// <summary>What the network's output means.</summary>
+    public required ActionSpec Action { get; init; }
+
+    /// <summary>Periods, tolerated ages, and what happens when a plan is late.</summary>
+    public required TimingSpec Timing { get; init; }
+
+    /// <summary>Golden vectors that are checked at load; null: none.</summary>
+    public GoldenSpec? Golden { get; init; }
+
+    /// <summary>Where this manifest came from, for messages.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public string Origin { get; init; } = "code";
+}
+
+/// <summary>A file of the package.</summary>
+public sealed record PackageFile
+{
+    /// <summary>Relative to the manifest; stays inside the package.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>SHA-256 of the file, 64 lower-case hex digits.</summary>
+    public required string Sha256 { get; init; }
+}
+
+/// <summary>One network.</summary>
+public sealed record ModelSpec
+{
+    /// <summary>Path of the ONNX file; one of <see cref="PolicyManifest.Files"/>. External data files lie beside it and are
+    /// listed there too.</summary>
+    public required string File { get; init; }
+
+    /// <summary>Every input of the graph.</summary>
+    public required IReadOnlyList<ModelInput> Inputs { get; init; }
+
+    /// <summary>The outputs that are used.</summary>
+    public required IReadOnlyList<ModelOutput> Outputs { get; init; }
+}
+
+/// <summary>Where a graph input comes from.</summary>
+public sealed record ModelInput
+{
+    /// <summary>Name in the graph.</summary>
+    public required string Name { get; init; }
+
+    /// <summary><c>observation:GROUP</c>, <c>state:NAME</c>, <c>value:NAME</c> (an earlier output), <c>command:NAME</c>, or
+    /// <c>constant</c>.</summary>
+    public required string From { get; init; }
+
+    /// <summary>For <c>constant</c>: the value every element takes.</summary>
+    public double? Value { get; init; }
+
+    /// <summary>Expected shape, -1 for a free batch; null: whatever the graph says.</summary>
+    public IReadOnlyList<long>? Shape { get; init; }
+
+    /// <summary>Expected element type, <c>float32</c>, <c>float16</c> or <c>int64</c>; null: whatever the graph says.</summary>
+    public string? Dtype { get; init; }
+}
+
+/// <summary>Where a graph output goes.</summary>
+public sealed record ModelOutput
+{
+    /// <summary>Name in the graph.</summary>
+    public required string Name { get; init; }
+
+    /// <summary><c>action</c>, <c>state:NAME</c> or <c>value:NAME</c>.</summary>
+    public required string To { get; init; }
+
+    /// <summary>Expected shape, -1 for a free batch; null: whatever the graph says.</summary>
+    public IReadOnlyList<long>? Shape { get; init; }
+
+    /// <summary>Expected element type; null: whatever the graph says.</summary>
+    public string? Dtype { get; init; }
+}
+
+/// <summary>A recurrent state.</summary>
+public sealed record StateSpec
+{
+    /// <summary>Value of every element after a reset.</summary>
+    public double Reset { get; init; }
+}
+
+/// <summary>A vector that an operator or a program sets while the policy runs.</summary>
+public sealed record CommandSpec
+{
+    /// <summary>Unique in the policy, for example <c>velocity</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Element names, for example vx, vy, yaw_rate; unique over all commands.</summary>
+    public required IReadOnlyList<string> Elements { get; init; }
+
+    /// <summary>Unit of each element.</summary>
+    public IReadOnlyList<string> Units { get; init; } = [];
+
+    /// <summary>Lowest value of each element the policy was trained with.</summary>
+    public required IReadOnlyList<float> Lower { get; init; }
+
+    /// <summary>Highest value of each element.</summary>
+    public required IReadOnlyList<float> Upper { get; init; }
+
+    /// <summary>Value of each element until somebody sets it.</summary>
+    public required IReadOnlyList<float> Default { get; init; }
+}
+
+/// <summary>Terms side by side, with a history: the vector that one network input sees.</summary>
+public sealed record ObservationGroup
+{
+    /// <summary>Unique in the policy.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>In the order of the network's input.</summary>
+    public required IReadOnlyList<ObservationTerm> Terms { get; init; }
+
+    /// <summary>History of the whole frame; null: the newest frame only (terms may have their own).</summary>
+    public HistorySpec? History { get; init; }
+
+    /// <summary>Normalisation of one frame, applied to every frame of the history; null: inside the graph or none.</summary>
+    public NormalizationSpec? Normalization { get; init; }
+}
+
+/// <summary>How many past samples are kept and how they are laid out.</summary>
+public sealed record HistorySpec
+{
+    /// <summary>Samples including the newest; 1 to 1024.</summary>
+    public required int Length { get; init; }
+
+    /// <summary><c>oldest_first</c> or <c>newest_first</c>.</summary>
+    public string Order { get; init; } = "oldest_first";
+
+    /// <summary>What fills it at reset: <c>first</c> (the first sample repeated) or <c>zeros</c>.</summary>
+    public string Fill { get; init; } = "first";
+
+    /// <summary>Layout of a frame history: <c>frame</c> (sample after sample, each the whole frame) or <c>term</c> (term after
+    /// term, each with all its samples). Ignored on a term's own history.</summary>
+    public string Layout { get; init; } = "frame";
+}
+
+/// <summary>One observation term: a named robot signal, or something derived from signals, commands, actions or time.</summary>
+public sealed record ObservationTerm
+{
+    /// <summary>Unique in the group; for tables and messages.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>
+    /// <c>joint_position</c>, <c>joint_velocity</c>, <c>joint_effort</c>, <c>signal</c> (named sensor as it is),
+    /// <c>angular_velocity</c>, <c>linear_velocity</c> (rotated into <see cref="Frame"/>), <c>orientation</c> (quaternion),
+    /// <c>projected_gravity</c>, <c>orientation_difference</c>, <c>command</c>, <c>previous_action</c>, <c>phase</c>,
+    /// <c>clock</c>, <c>constant</c>.
+    /// </summary>
+    public required string Kind { get; init; }
+
+    /// <summary>The robot signal it reads; null: the kind's usual one (<c>imu.angular_velocity</c>,
+    /// <c>base.linear_velocity</c>, <c>imu.orientation</c>).</summary>
+    public string? Signal { get; init; }
+
+    /// <summary>Second signal, for <c>orientation_difference</c>; or the orientation used to rotate a vector.</summary>
+    public string? Reference { get; init; }
+
+    /// <summary>Joint names in the policy's order; null: all, in the robot's order. For joint kinds.</summary>
+    public IReadOnlyList<string>? Joints { get; init; }
+
+    /// <summary>For <c>joint_position</c>: <c>default</c> (the policy's or robot's default pose), or null for absolute.</summary>
+    public string? RelativeTo { get; init; }
+
+    /// <summary>Elements to keep and their order; null: all. For signals, commands and constants.</summary>
+    public IReadOnlyList<int>? Select { get; init; }
+
+    /// <summary>Frame that a vector is wanted in: <c>body</c>, <c>world</c> or <c>yaw</c> (world turned by the heading); null: as
+    /// the signal gives it.</summary>
+    public string? Frame { get; init; }
+
+    /// <summary>Layout of a quaternion: <c>wxyz</c>, <c>xyzw</c>, or <c>rotation6d</c> (first two columns of the matrix).</summary>
+    public string? Layout { get; init; }
+
+    /// <summary>Reference quaternion (w, x, y, z) that orientation is relative to; null: none.</summary>
+    public IReadOnlyList<float>? ReferenceQuaternion { get; init; }
+
+    /// <summary>Name of the command, for <c>command</c> and for a <c>phase</c> whose frequency is commanded
+    /// (<c>COMMAND.ELEMENT</c>).</summary>
+    public string? Command { get; init; }
+
+    /// <summary><c>raw</c> (the network's output) or <c>processed</c> (the joint targets), for <c>previous_action</c>.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>Hz, for <c>phase</c>: sin and cos of 2π(f t + offset), one pair per entry of <see cref="PhaseOffsets"/>.</summary>
+    public float? Frequency { get; init; }
+
+    /// <summary>Cycles, for <c>phase</c>; null: one entry of 0.</summary>
+    public IReadOnlyList<float>? PhaseOffsets { get; init; }
+
+    /// <summary>For <c>phase</c>: <c>sin_cos</c> (sin, cos per offset), <c>sin</c>, <c>cos</c>, or <c>fraction</c> (0 to 1).</summary>
+    public string? Output { get; init; }
+
+    /// <summary>Values, for <c>constant</c>.</summary>
+    public IReadOnlyList<float>? Values { get; init; }
+
+    /// <summary>Multiplies, one number or one per element; after <see cref="Offset"/>.</summary>
+    public IReadOnlyList<float>? Scale { get; init; }
+
+    /// <summary>Added before scaling, one number or one per element.</summary>
+    public IReadOnlyList<float>? Offset { get; init; }
+
+    /// <summary>[low, high] after scaling.</summary>
+    public IReadOnlyList<float>? Clip { get; init; }
+
+    /// <summary>This term's own history; null: the group's.</summary>
+    public HistorySpec? History { get; init; }
+}
+
+/// <summary>Normalisation in the runtime.</summary>
+public sealed record NormalizationSpec
+{
+    /// <summary><c>mean_std</c>: (x - mean) / (std + epsilon); <c>min_max</c>: to [-1, 1].</summary>
+    public required string Mode { get; init; }
+
+    /// <summary>For <c>mean_std</c>.</summary>
+    public IReadOnlyList<float>? Mean { get; init; }
+
+    /// <summary>For <c>mean_std</c>; above 0.</summary>
+    public IReadOnlyList<float>? Std { get; init; }
+
+    /// <summary>For <c>min_max</c>.</summary>
+    public IReadOnlyList<float>? Min { get; init; }
+
+    /// <summary>For <c>min_max</c>; above <see cref="Min"/>.</summary>
+    public IReadOnlyList<float>? Max { get; init; }
+
+    /// <summary>Added to std.</summary>
+    public float Epsilon { get; init; } = 1e-8f;
+
+    /// <summary>Symmetric clip of the normalised value; null: none.</summary>
+    public float? Clip { get; init; }
+}
+
+/// <summary>What an action row means.</summary>
+public sealed record ActionSpec
+{
+    /// <summary>Joint of each action element, in the network's order; null: all, in the robot's order. Joints that are not
+    /// named keep the position they had when the run started.</summary>
+    public IReadOnlyList<string>? Joints { get; init; }
+
+    /// <summary>Kind of target: one for all, or one per element.</summary>
+    public IReadOnlyList<TargetKind> Kind { get; init; } = [TargetKind.Position];
+
+    /// <summary><c>absolute</c>; <c>delta</c> (added to the measured position); <c>integrate</c> (added to the last target).</summary>
+    public string Mode { get; init; } = "absolute";
+
+    /// <summary>Clip of the raw network output, [low, high]; null: none.</summary>
+    public IReadOnlyList<float>? ClipRaw { get; init; }
+
+    /// <summary>Multiplies the raw output; one number or one per element.</summary>
+    public IReadOnlyList<float>? Scale { get; init; }
+
+    /// <summary>Added after scaling; one number or one per element. See <see cref="RelativeTo"/>.</summary>
+    public IReadOnlyList<float>? Offset { get; init; }
+
+    /// <summary><c>default</c>: the default pose is added as well; null: not.</summary>
+    public string? RelativeTo { get; init; }
+
+    /// <summary>Default pose by joint name, rad or m; null: the robot's. Also what relative terms subtract.</summary>
+    public IReadOnlyDictionary<string, float>? DefaultPose { get; init; }
+
+    /// <summary>Clip of the finished target, [low, high]; null: none (the gate's limits always apply).</summary>
+    public IReadOnlyList<float>? Clip { get; init; }
+
+    /// <summary>De-normalisation of the network output (the inverse is applied); null: inside the graph or none.</summary>
+    public NormalizationSpec? Normalization { get; init; }
+
+    /// <summary>First row of the network's chunk that is executed (To - 1 for diffusion policies).</summary>
+    public int FirstRow { get; init; }
+
+    /// <summary>Ta: rows executed before the next plan replaces them; 1 for step policies.</summary>
+    public int Rows { get; init; } = 1;
+
+    /// <summary>Time between rows, ms; null: the control period. A multiple of the control period.</summary>
+    public double? RowPeriodMs { get; init; }
+
+    /// <summary>PD gains for robots whose drives take efforts; null: none.</summary>
+    public ServoSpec? Servo { get; init; }
+}
+
+/// <summary>PD gains, one number for all or one per action element.</summary>
+public sealed record ServoSpec
+{
+    /// <summary>Nm/rad or N/m.</summary>
+    public required IReadOnlyList<float> Stiffness { get; init; }
+
+    /// <summary>Nm·s/rad or N·s/m.</summary>
+    public required IReadOnlyList<float> Damping { get; init; }
+
+    /// <summary>Nm or N; null: the robot's own limits.</summary>
+    public IReadOnlyList<float>? EffortLimit { get; init; }
+}
+
+/// <summary>When things happen and how late they may be.</summary>
+public sealed record TimingSpec
+{
+    /// <summary>Control period, 0.5 to 1000 ms.</summary>
+    public required double PeriodMs { get; init; }
+
+    /// <summary>Physics or servo period the policy was trained with, ms; null: not stated. Compared with the robot's.</summary>
+    public double? PhysicsPeriodMs { get; init; }
+
+    /// <summary>Oldest observation that may be acted on, ms; null: one control period plus one state period.</summary>
+    public double? MaxObservationAgeMs { get; init; }
+
+    /// <summary>Oldest action age (observation measured to action applied) that is tolerated, ms; null: two control periods.</summary>
+    public double? MaxActionAgeMs { get; init; }
+
+    /// <summary>Time from the tick to the instant its action is sent, ms; the plan's time budget for step policies.
+    /// Null: a quarter of the control period, at most 4 ms.</summary>
+    public double? ActAfterMs { get; init; }
+
+    /// <summary>Ticks that the last row may be repeated while a plan is late, before the robot holds; 0 to 100.</summary>
+    public int LateTicks { get; init; } = 1;
+}
+
+/// <summary>Golden vectors: observations and the actions the trainer computed for them.</summary>
+public sealed record GoldenSpec
+{
+    /// <summary>CSV file of the package: observation floats, <c>;</c>, raw network output floats; <c>#</c> starts a comment.</summary>
+    public required string File { get; init; }
+
+    /// <summary>Largest allowed absolute difference.</summary>
+    public double Tolerance { get; init; } = 1e-4;
+}
