@@ -164,7 +164,7 @@ public sealed class McapReader : IDisposable
         return false;
     }
 
-    /// <summary>Reads the end of a finished file. False, with nothing remembered, when any of it is missing or wrong.</summary>
+    /// <summary>Reads the end of a finished file. False, with no run remembered, when any of it is missing or wrong.</summary>
     private bool ReadSummary()
     {
         const int Tail = Mcap.RecordHead + Mcap.FooterLength + 8;
@@ -296,7 +296,7 @@ public sealed class McapReader : IDisposable
             return;
         }
 
-        if (length > Array.MaxLength)
+        if (whole > Array.MaxLength)
         {
             Lose(at, whole, "a record of more than 2 GB");
             return;
