@@ -11,7 +11,8 @@ namespace Robotics.Host.Report;
 /// <param name="Colour">Name of a colour variable of the page: <c>measured</c>, <c>sent</c>, <c>wanted</c>, <c>limit</c>.</param>
 /// <param name="Values">One per x; NaN leaves a gap.</param>
 /// <param name="Dashed">Drawn dashed.</param>
-public sealed record Line(string Label, string Colour, IEnumerable<float> Values, bool Dashed = false);
+/// <param name="Points">Drawn as points alone, for what happened at instants and not in between.</param>
+public sealed record Line(string Label, string Colour, IEnumerable<float> Values, bool Dashed = false, bool Points = false);
 
 /// <summary>Writes the parts of the page: escaped text, tables, and charts whose data stand as JSON at the end.</summary>
 /// <param name="writer">Takes the page.</param>
@@ -36,7 +37,10 @@ internal sealed class Page(TextWriter writer)
 
     public void Note(string text) => Raw($"<p class=\"note\">{Safe(text)}</p>");
 
-    /// <summary>A table; a cell that is all digits and signs is aligned right by its column's place in <paramref name="numeric"/>.</summary>
+    /// <summary>A table.</summary>
+    /// <param name="head">Titles of the columns.</param>
+    /// <param name="rows">Cells, text.</param>
+    /// <param name="numeric">The first column that holds numbers; it and all behind it are aligned right.</param>
     public void Table(IReadOnlyList<string> head, IEnumerable<IReadOnlyList<string>> rows, int numeric)
     {
         Raw("<div class=\"scroll\"><table><thead><tr>" + string.Concat(head.Select((cell, i) => $"<th{Right(i)}>{Safe(cell)}</th>")) + "</tr></thead><tbody>");
@@ -94,6 +98,7 @@ internal sealed class Page(TextWriter writer)
             json.WriteString("label", line.Label);
             json.WriteString("colour", line.Colour);
             json.WriteBoolean("dashed", line.Dashed);
+            json.WriteBoolean("points", line.Points);
             json.WriteEndObject();
         }
 

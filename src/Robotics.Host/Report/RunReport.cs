@@ -160,11 +160,11 @@ public static class RunReport
             return;
         }
 
-        page.Table(["ms", "p50", "p90", "p99", "p99.9", "max"], [Row("time a plan took", run.PlanMs, "0.000"), Row("slack to the deadline, ascending", run.SlackMs, "0.000")], numeric: 1);
+        page.Table(["ms", "p50", "p90", "p99", "p99.9", "max"], [Row("time a plan took", run.PlanMs, "0.000"), Row("end after the deadline (negative: before)", run.OverrunMs, "0.000")], numeric: 1);
         page.Raw("<p>" + Safe(string.Join(", ", run.PlanStatuses.Select(pair => $"{pair.Value} {Words.Of(pair.Key)}"))
-            + $"; {run.PlansPastDeadline} ended after their deadline. Smallest slack {Number(run.SlackMs[0])} ms.") + "</p>");
+            + $"; {run.PlansPastDeadline} of {run.PlanMs.Count} ended after their deadline.") + "</p>");
         page.Chart("From request to plan, and the time allowed", "ms", run.PlanTimes.Times(),
-            [new("took", "sent", run.PlanTimes.Values(0)), new("allowed", "limit", run.PlanTimes.Values(1), Dashed: true)]);
+            [new("took", "sent", run.PlanTimes.Values(0), Points: true), new("allowed", "limit", run.PlanTimes.Values(1), Dashed: true)]);
         page.EndSection();
     }
 
@@ -309,7 +309,10 @@ public static class RunReport
             counts[Bin(value) - low]++;
         }
 
-        return ([.. Enumerable.Range(low, counts.Length).Select(bin => Number(Math.Pow(10, bin / 10.0), "G2"))], counts);
+        return ([.. Enumerable.Range(low, counts.Length).Select(bin => Edge(Math.Pow(10, bin / 10.0)))], counts);
+
+        // Two digits are enough to tell ten edges of a decade apart.
+        static string Edge(double us) => Number(us < 10 ? Math.Round(us, 1) : us < 100 ? Math.Round(us) : Math.Round(us / Math.Pow(10, Math.Floor(Math.Log10(us)) - 1)) * Math.Pow(10, Math.Floor(Math.Log10(us)) - 1), "0.#");
 
         static int Bin(double us) => us <= 0.1 ? -10 : (int)Math.Floor(Math.Log10(us) * 10);
     }

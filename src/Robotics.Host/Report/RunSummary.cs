@@ -21,7 +21,7 @@ public sealed class RunSummary
     private readonly List<double> _latenessUs = [];
     private readonly List<double> _workUs = [];
     private readonly List<double> _planMs = [];
-    private readonly List<double> _slackMs = [];
+    private readonly List<double> _overrunMs = [];
 
     private RunSummary(EpisodeReader reader)
     {
@@ -76,8 +76,8 @@ public sealed class RunSummary
     /// <summary>Duration of every plan, ms, sorted.</summary>
     public IReadOnlyList<double> PlanMs => _planMs;
 
-    /// <summary>Deadline minus end of every plan, ms, sorted.</summary>
-    public IReadOnlyList<double> SlackMs => _slackMs;
+    /// <summary>End minus deadline of every plan, ms, sorted; negative is in time.</summary>
+    public IReadOnlyList<double> OverrunMs => _overrunMs;
 
     /// <summary>Lateness and work, µs.</summary>
     public Trace Timing { get; } = new(2, Buckets);
@@ -126,7 +126,7 @@ public sealed class RunSummary
         summary._latenessUs.Sort();
         summary._workUs.Sort();
         summary._planMs.Sort();
-        summary._slackMs.Sort();
+        summary._overrunMs.Sort();
         summary.Damage = reader.Damage();
         return summary;
     }
@@ -229,10 +229,10 @@ public sealed class RunSummary
         foreach (var plan in reader.Plans())
         {
             double took = plan.FinishedAt.NanosecondsSince(plan.StartedAt) / 1e6;
-            double slack = plan.Deadline.NanosecondsSince(plan.FinishedAt) / 1e6;
+            double overrun = plan.FinishedAt.NanosecondsSince(plan.Deadline) / 1e6;
             _planMs.Add(took);
-            _slackMs.Add(slack);
-            PlansPastDeadline += slack < 0 ? 1 : 0;
+            _overrunMs.Add(overrun);
+            PlansPastDeadline += overrun > 0 ? 1 : 0;
             PlanStatuses[plan.Status] = PlanStatuses.GetValueOrDefault(plan.Status) + 1;
             PlanTimes.Add(Seconds(plan.RequestedAt),
                 [plan.FinishedAt.NanosecondsSince(plan.RequestedAt) / 1e6f, plan.Deadline.NanosecondsSince(plan.RequestedAt) / 1e6f]);

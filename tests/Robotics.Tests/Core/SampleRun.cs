@@ -87,7 +87,7 @@ internal static class SampleRun
         for (int j = 0; j < Joints; j++)
         {
             double phase = (2 * Math.PI * 1.25 * tick * PeriodS) + (j % 2 * Math.PI);
-            double amplitude = 0.15 + (0.03 * (j % 3));
+            double amplitude = 0.12 + (0.03 * (j % 3));
             double middle = (j % 3) switch { 0 => 0.0, 1 => 0.9, _ => -1.8 };
             wanted[j] = (float)(middle + (amplitude * Math.Sin(phase)) + (tick % 97 == 0 && j == 4 ? 0.8 : 0));
             sent[j] = Math.Clamp(wanted[j], (float)(middle - 0.19), (float)(middle + 0.19));

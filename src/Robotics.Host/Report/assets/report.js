@@ -33,15 +33,15 @@
         { ...axis, values: (u, at) => at.map(compact), size: 62, space: small ? 30 : 36 },
       ],
       series: [
-        { label: bars ? "from µs" : "s", value: (u, v) => v == null ? "–" : bars ? bars[v] : v.toFixed(2) },
+        { label: bars ? "from" : "time", value: (u, v) => v == null ? "–" : bars ? bars[v] + " µs" : v.toFixed(2) + " s" },
         ...chart.lines.map(line => ({
           label: line.label,
           stroke: colour(line.colour),
           width: bars ? 0 : 1.5,
           dash: line.dashed ? [5, 4] : undefined,
           fill: bars ? colour(line.colour) : undefined,
-          paths: bars ? uPlot.paths.bars({ size: [0.86, 60] }) : undefined,
-          points: { show: false },
+          paths: bars ? uPlot.paths.bars({ size: [0.86, 60] }) : line.points ? () => null : undefined,
+          points: { show: line.points, size: 4, width: 0, fill: colour(line.colour) },
           value: (u, v) => v == null ? "–" : compact(v) + (chart.unit && !bars ? " " + chart.unit : ""),
         })),
       ],
