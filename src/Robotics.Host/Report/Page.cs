@@ -54,7 +54,7 @@ internal sealed class Page(TextWriter writer)
         string Right(int column) => column >= numeric ? " class=\"n\"" : "";
     }
 
-    /// <summary>A chart over time in s.</summary>
+    /// <summary>A chart over time in s; a small one says its unit in its title.</summary>
     public void Chart(string title, string unit, IEnumerable<double> times, IReadOnlyList<Line> lines, bool small = false) =>
         Chart(title, unit, times, lines, small, bars: null);
 
@@ -70,7 +70,7 @@ internal sealed class Page(TextWriter writer)
 
     private void Chart(string title, string unit, IEnumerable<double> times, IReadOnlyList<Line> lines, bool small, IReadOnlyList<string>? bars)
     {
-        Raw($"<figure class=\"chart{(small ? " small" : "")}\" data-chart=\"{_chartCount}\"><figcaption>{Safe(title)}</figcaption></figure>");
+        Raw($"<figure class=\"chart{(small ? " small" : "")}\" data-chart=\"{_chartCount}\"><figcaption>{Safe(small || bars is not null || unit.Length == 0 ? title : $"{title}, {unit}")}</figcaption></figure>");
         if (_chartCount++ > 0)
         {
             _charts.Write(","u8);

@@ -67,9 +67,11 @@ public static class RunReport
     {
         double held = run.Stretches.Where(Holds).Sum(stretch => stretch.ToS - stretch.FromS);
         int holds = run.Stretches.Count(Holds);
-        string end = Words.Of(run.FinalState) + (run.FinalReason == HoldReason.None ? "" : $", {Words.Of(run.FinalReason)}");
+        bool over = run.FinalState == ControlState.Stopped;
+        string end = (over ? "Ended: " : "Last recorded state: ") + Words.Of(run.FinalState)
+            + (over || run.FinalState is ControlState.Holding or ControlState.EmergencyStop ? $", {Words.Of(run.FinalReason)}" : "");
         page.Raw($"""<header><p class="kicker">Run report · {Safe(run.Source)}</p><h1>{Safe(title)}</h1>""");
-        page.Raw($"""<p class="state {Class(run.FinalState)}"><span></span>Ended: {Safe(end)}</p></header>""");
+        page.Raw($"""<p class="state {Class(run.FinalState)}"><span></span>{Safe(end)}</p></header>""");
         if (run.Damage.Count > 0)
         {
             page.Raw($"""<div class="damage"><strong>This record is incomplete.</strong><ul>{string.Concat(run.Damage.Select(said => $"<li>{Safe(said)}</li>"))}</ul></div>""");
@@ -235,7 +237,8 @@ public static class RunReport
         }
 
         page.Section("Joints", "joints");
-        page.Note("Wanted is what the policy asked for, sent is what passed the gate, measured is what the robot reported."
+        page.Note("Wanted is what the policy asked for, sent is what passed the gate, measured is what the robot reported. "
+            + "Drag across a chart to zoom all of them; double-click to come back."
             + (run.Joints.RowsPerBucket == 1 ? "" : $" Each point pair shows the lowest and the highest value of {run.Joints.RowsPerBucket} ticks; so do the other charts over time."));
         page.Raw("<div class=\"grid\">");
         double[] times = [.. run.Joints.Times()];

@@ -17,19 +17,19 @@
     const small = figure.classList.contains("small");
     return new uPlot({
       width: Math.max(figure.clientWidth, 200),
-      height: small ? 170 : 230,
+      height: small ? 160 : 215,
       scales: {
         x: { time: false, range: bars ? () => [-0.6, bars.length - 0.4] : undefined },
         y: { range: (u, low, high) => {
           if (low == null) { return [0, 1]; }
           const pad = (high - low) * 0.06 || Math.abs(high) * 0.1 || 1;
-          return [low >= 0 && low < high * 0.5 || bars ? 0 : low - pad, high + pad];
+          return [bars || !small && low >= 0 && low < high * 0.5 ? 0 : low - pad, high + pad];
         } },
       },
       cursor: bars ? { y: false } : { y: false, sync: { key: "time" }, drag: { x: true, y: false } },
       legend: { live: true },
       axes: [
-        { ...axis, values: (u, at) => at.map(v => bars ? bars[v] ?? "" : compact(v) + " s"), incrs: bars ? [1, 2, 5, 10, 20] : undefined, space: bars ? 44 : 70 },
+        { ...axis, values: (u, at) => at.map(v => bars ? bars[v] ?? "" : compact(v) + " s"), incrs: bars ? [1, 2, 5, 10, 20] : undefined, space: bars ? 44 : 70, size: 32 },
         { ...axis, values: (u, at) => at.map(compact), size: 62, space: small ? 30 : 36 },
       ],
       series: [
@@ -37,7 +37,7 @@
         ...chart.lines.map(line => ({
           label: line.label,
           stroke: colour(line.colour),
-          width: bars ? 0 : 1.5,
+          width: bars ? 0 : small ? 1.1 : 1.4,
           dash: line.dashed ? [5, 4] : undefined,
           fill: bars ? colour(line.colour) : undefined,
           paths: bars ? uPlot.paths.bars({ size: [0.86, 60] }) : line.points ? () => null : undefined,
