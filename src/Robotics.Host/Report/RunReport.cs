@@ -47,9 +47,9 @@ public static class RunReport
         Ages(page, run);
         Link(page, run);
         Joints(page, run);
-        foreach (var section in sections ?? [])
+        foreach (var (index, section) in (sections ?? []).Index())
         {
-            page.Section(section.Title, "extra");
+            page.Section(section.Title, $"extra-{index}");
             page.Raw(section.Html);
             page.EndSection();
         }

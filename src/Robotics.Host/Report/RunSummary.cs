@@ -14,7 +14,7 @@ public sealed record Stretch(double FromS, double ToS, ControlState State, HoldR
 /// <summary>Everything the report shows, gathered in one pass over each topic of a record.</summary>
 public sealed class RunSummary
 {
-    private const int Buckets = 600; // about the pixels of a chart
+    private const int Buckets = 1000; // about the pixels of a chart; merging leaves at least half of them
     private const int ReasonBits = 16;
 
     private readonly List<Stretch> _stretches = [];
