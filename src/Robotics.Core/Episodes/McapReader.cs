@@ -266,8 +266,14 @@ public sealed class McapReader : IDisposable
             var (opcode, length) = Head(at);
             if (length < 0 || length > _length - at - Mcap.RecordHead)
             {
-                string found = opcode is >= Mcap.Header and <= Mcap.DataEnd ? $"the file ends within a record of kind {opcode:X2}" : "no record begins here";
-                Lose(at, _length - at, found);
+                Lose(at, _length - at, opcode switch
+                {
+                    Mcap.Chunk => "the file ends within a chunk of rows",
+                    Mcap.MessageIndex => "the file ends within an index, whose rows are all here",
+                    Mcap.Attachment => "the file ends within an attached file",
+                    >= Mcap.Header and <= Mcap.DataEnd => $"the file ends within a record of kind {opcode:X2}",
+                    _ => "no record begins here",
+                });
                 return;
             }
 

@@ -68,7 +68,7 @@ public static class RunReport
         double held = run.Stretches.Where(Holds).Sum(stretch => stretch.ToS - stretch.FromS);
         int holds = run.Stretches.Count(Holds);
         bool over = run.FinalState == ControlState.Stopped;
-        string end = (over ? "Ended: " : "Last recorded state: ") + Words.Of(run.FinalState)
+        string end = run.Ticks == 0 && run.Events.Count == 0 ? "No state was recorded" : (over ? "Ended: " : "Last recorded state: ") + Words.Of(run.FinalState)
             + (over || run.FinalState is ControlState.Holding or ControlState.EmergencyStop ? $", {Words.Of(run.FinalReason)}" : "");
         page.Raw($"""<header><p class="kicker">Run report · {Safe(run.Source)}</p><h1>{Safe(title)}</h1>""");
         page.Raw($"""<p class="state {Class(run.FinalState)}"><span></span>{Safe(end)}</p></header>""");
@@ -81,9 +81,9 @@ public static class RunReport
         Fact("Started", run.Header is { } header ? header.StartedUtc.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture) + " UTC" : "unknown");
         Fact("Duration", $"{Number(run.DurationS, "0.00")} s");
         Fact("Ticks", run.Ticks < 2 ? $"{run.Ticks}" : $"{run.Ticks} at {Number((run.Ticks - 1) / run.DurationS, "0.#")} Hz");
-        Fact("Held", holds == 0 ? "never" : $"{holds} {(holds == 1 ? "time" : "times")}, {Number(held, "0.00")} s");
+        Fact("Held", run.Ticks == 0 ? "–" : holds == 0 ? "never" : $"{holds} {(holds == 1 ? "time" : "times")}, {Number(held, "0.00")} s");
         Fact("Lateness p99", run.LatenessUs.Count == 0 ? "–" : $"{Number(Percentile(run.LatenessUs, 0.99), "0")} µs");
-        Fact("Plans past deadline", $"{run.PlansPastDeadline} of {run.PlanMs.Count}");
+        Fact("Plans past deadline", run.PlanMs.Count == 0 ? "–" : $"{run.PlansPastDeadline} of {run.PlanMs.Count}");
         Fact("Gate changed", run.Ticks == 0 ? "–" : $"{run.GateTotal} of {run.Ticks} ticks");
         Fact("Frames dropped", run.Link.Rows == 0 ? "–" : $"{run.Dropped}");
         page.Raw("</dl>");
@@ -147,6 +147,7 @@ public static class RunReport
         page.Table(["µs", "p50", "p90", "p99", "p99.9", "max"], [Row("wake-up lateness", run.LatenessUs, "0.0"), Row("tick's own work", run.WorkUs, "0.0")], numeric: 1);
         var (edges, counts) = Histogram(run.LatenessUs);
         page.Bars("Wake-up lateness, number of ticks from each edge (µs) to the next", edges, counts);
+        Thinned(page, run.Timing, "ticks");
         page.Chart("Lateness and work over time", "µs", run.Timing.Times(),
             [new("lateness", "sent", run.Timing.Values(0)), new("work", "measured", run.Timing.Values(1))]);
         page.EndSection();
@@ -165,6 +166,7 @@ public static class RunReport
         page.Table(["ms", "p50", "p90", "p99", "p99.9", "max"], [Row("time a plan took", run.PlanMs, "0.000"), Row("end after the deadline (negative: before)", run.OverrunMs, "0.000")], numeric: 1);
         page.Raw("<p>" + Safe(string.Join(", ", run.PlanStatuses.Select(pair => $"{pair.Value} {Words.Of(pair.Key)}"))
             + $"; {run.PlansPastDeadline} of {run.PlanMs.Count} ended after their deadline.") + "</p>");
+        Thinned(page, run.PlanTimes, "plans");
         page.Chart("From request to plan, and the time allowed", "ms", run.PlanTimes.Times(),
             [new("took", "sent", run.PlanTimes.Values(0), Points: true), new("allowed", "limit", run.PlanTimes.Values(1), Dashed: true)]);
         page.EndSection();
@@ -172,6 +174,11 @@ public static class RunReport
 
     private static void Gate(Page page, RunSummary run)
     {
+        if (run.Ticks == 0)
+        {
+            return;
+        }
+
         page.Section("Safety gate", "gate");
         if (run.GateTotal == 0)
         {
@@ -203,6 +210,7 @@ public static class RunReport
         if (lines.Count > 0)
         {
             page.Section("Ages", "ages");
+            Thinned(page, run.Ages, "ticks");
             page.Chart("Age of the observation, and age of the action when it was applied", "ms", run.Ages.Times(), lines);
             page.EndSection();
         }
@@ -224,6 +232,7 @@ public static class RunReport
         }
 
         page.Section("Link", "link");
+        Thinned(page, run.Link, "measurements");
         page.Chart("Round trip", "ms", run.Link.Times(), [new("round trip", "sent", run.Link.Values(0))]);
         page.Chart("Robot clock minus controller clock", "ms", run.Link.Times(), [new("offset", "measured", run.Link.Values(1))]);
         page.EndSection();
@@ -238,8 +247,8 @@ public static class RunReport
 
         page.Section("Joints", "joints");
         page.Note("Wanted is what the policy asked for, sent is what passed the gate, measured is what the robot reported. "
-            + "Drag across a chart to zoom all of them; double-click to come back."
-            + (run.Joints.RowsPerBucket == 1 ? "" : $" Each point pair shows the lowest and the highest value of {run.Joints.RowsPerBucket} ticks; so do the other charts over time."));
+            + "Drag across a chart to zoom all of them; double-click to come back.");
+        Thinned(page, run.Joints, "ticks");
         page.Raw("<div class=\"grid\">");
         double[] times = [.. run.Joints.Times()];
         for (int j = 0; j < run.JointCount; j++)
@@ -328,6 +337,14 @@ public static class RunReport
         if (count > MostRows)
         {
             page.Note($"The first {MostRows} of {count} {what} are shown; the record holds all of them.");
+        }
+    }
+
+    private static void Thinned(Page page, Trace trace, string what)
+    {
+        if (trace.RowsPerBucket > 1)
+        {
+            page.Note($"Thinned: each pair of points is the lowest and the highest value of {trace.RowsPerBucket} {what} in a row; the record holds all of them.");
         }
     }
 

@@ -68,10 +68,11 @@ public sealed partial class ReportTests
     public void Write_OfATornRecord_SaysWhatIsLost()
     {
         byte[] whole = SampleRun.Bytes(4, finish: false);
-        string html = Report(whole[..(whole.Length - 100)]);
+        string html = Report(whole[..(whole.Length - 20_000)]);
         Assert.Contains("This record is incomplete.", html, StringComparison.Ordinal);
         Assert.Contains("The recorder did not finish this file.", html, StringComparison.Ordinal);
-        Assert.Matches(@"\d+ bytes at offset \d+ are lost: the file ends within a record of kind 0[67]\.", html);
+        Assert.Contains("Last recorded state: running", html, StringComparison.Ordinal);
+        Assert.Matches(@"\d+ bytes at offset \d+ are lost: the file ends within a chunk of rows\.", html);
     }
 
     [Fact]
@@ -80,8 +81,16 @@ public sealed partial class ReportTests
         string html = Report(SampleRun.Bytes(0.1)[..30]);
         Assert.Contains("Run of an unknown robot", html, StringComparison.Ordinal);
         Assert.Contains("The record holds no ticks.", html, StringComparison.Ordinal);
+        Assert.Contains("No state was recorded", html, StringComparison.Ordinal);
+        Assert.DoesNotContain("never", html[..html.IndexOf("<script", StringComparison.Ordinal)], StringComparison.Ordinal); // "never held" would be a guess
         Assert.Contains("</html>", html, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData(10, false)] // 500 ticks: each is drawn
+    [InlineData(30, true)] // 1500 ticks: merged in pairs
+    public void Write_OfALongRun_SaysThatChartsAreThinned(double seconds, bool thinned) =>
+        Assert.Equal(thinned, Report(SampleRun.Bytes(seconds)).Contains("highest value of 2 ticks in a row", StringComparison.Ordinal));
 
     [Fact]
     public void Write_WithASection_ShowsItAsItIs()
