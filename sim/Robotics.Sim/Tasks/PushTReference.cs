@@ -8,10 +8,10 @@ namespace Robotics.Sim.Tasks;
 public sealed record PushTReferenceOptions
 {
     /// <summary>Ta: rows of one plan, 1 to 16; the time between two plans when each is used up.</summary>
-    public int Rows { get; init; } = 2;
+    public int Rows { get; init; } = 8;
 
     /// <summary>Futures tried per plan when the deadline allows, 1 to 10000.</summary>
-    public int Candidates { get; init; } = 200;
+    public int Candidates { get; init; } = 100;
 
     /// <summary>Returns this record, or reports everything wrong with it at once.</summary>
     /// <param name="source">Where the values came from, for the message: a file path or "code".</param>
@@ -128,21 +128,31 @@ public sealed class PushTReference : IPolicy
             new(observation[0] * px, observation[1] * px),
             new(observation[2] * px, observation[3] * px),
             new(observation[4] * px, observation[5] * px, observation[6]));
-        AdvancePlan(start.Agent);
+        if (!_hasPlan)
+        {
+            Array.Fill(_plan, start.Agent);
+        }
 
+        // How many rows of the last plan were executed is the caller's business: every possible number is tried first, the
+        // most likely one before the others.
+        int alignments = _hasPlan ? _options.Rows + 1 : 1;
+        int shift = _options.Rows;
         double lowest = double.PositiveInfinity;
         int tried = 0;
         while (tried < _options.Candidates && MonotonicTime.Now(_clock) < deadline)
         {
-            double cost = tried == 0 ? Follow(start, Horizon, default, 0, 0)
-                : tried % 2 == 0 ? Follow(start, _random.NextInt(0, 8), Direction(), _random.NextDouble(2, 16), _random.NextInt(1, 14))
+            int carryOn = _options.Rows - tried;
+            double cost = tried < alignments ? Follow(start, carryOn, Horizon, default, 0, 0)
+                : tried % 2 == 0 ? Follow(start, shift, _random.NextInt(0, 8), Direction(), _random.NextDouble(2, 16), _random.NextInt(1, 14))
                 : GoRound(start);
-            tried++;
             if (cost < lowest)
             {
                 lowest = cost;
+                shift = tried < alignments ? carryOn : shift;
                 (_best, _trial) = (_trial, _best);
             }
+
+            tried++;
         }
 
         if (tried == 0)
@@ -175,23 +185,11 @@ public sealed class PushTReference : IPolicy
         return corners;
     }
 
-    /// <summary>Drops the rows that were executed since the last plan.</summary>
-    private void AdvancePlan(Vec2 agent)
-    {
-        if (!_hasPlan)
-        {
-            Array.Fill(_plan, agent);
-            return;
-        }
-
-        _plan.AsSpan(_options.Rows).CopyTo(_plan);
-        _plan.AsSpan(Horizon - _options.Rows).Fill(_plan[Horizon - 1]);
-    }
-
     private Vec2 Direction() => Vec2.FromAngle(_random.NextDouble(0, Math.Tau));
 
-    /// <summary>The last plan for <paramref name="keep"/> steps, then straight on for a while, then still.</summary>
-    private double Follow(in State start, int keep, Vec2 direction, double stepPx, int steps)
+    /// <summary>The last plan from row <paramref name="shift"/> for <paramref name="keep"/> steps, then straight on for a while,
+    /// then still.</summary>
+    private double Follow(in State start, int shift, int keep, Vec2 direction, double stepPx, int steps)
     {
         _world.Place(start.Agent, start.Velocity, start.Block);
         double sum = 0;
@@ -199,7 +197,7 @@ public sealed class PushTReference : IPolicy
         var target = start.Agent;
         for (int t = 0; t < Horizon; t++)
         {
-            target = Clamp(t < keep ? _plan[t] : t < keep + steps ? (t == keep ? _world.Agent : target) + (direction * stepPx) : target);
+            target = Clamp(t < keep ? _plan[Math.Min(t + shift, Horizon - 1)] : t < keep + steps ? (t == keep ? _world.Agent : target) + (direction * stepPx) : target);
             error = Advance(t, target);
             sum += error;
             if (t > keep + steps + 6)
