@@ -106,6 +106,11 @@ public sealed class PushTTask : IDisposable
         Assert.Equal(Run(17), Run(17));
         Assert.NotEqual(Run(17), Run(18));
 
+        // Instances share nothing: four threads see what one sees.
+        var together = new float[4][];
+        Parallel.For(0, 4, k => together[k] = Run((ulong)(20 + k)));
+        Assert.All(Enumerable.Range(0, 4), k => Assert.Equal(Run((ulong)(20 + k)), together[k]));
+
         static float[] Run(ulong seed)
         {
             var table = new PushT();
