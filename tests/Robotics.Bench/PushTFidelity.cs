@@ -126,7 +126,7 @@ internal sealed class PushTFidelity : IBenchmark
 
     private static void Speed(StringBuilder report)
     {
-        using var table = new PushT(new() { TimeLimit = null, EndOnSuccess = false });
+        using var table = new PushT(new() { Endless = true });
         var signals = new float[table.Robot.Layout.Length];
         float[] target = new float[2];
         var rates = new List<double>();

@@ -9,14 +9,11 @@ public sealed record PushTOptions
     /// <summary>Simulated time of one step; a multiple of 10 ms, up to 10 s. The published task steps at 100 ms.</summary>
     public TimeSpan Period { get; init; } = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Episode length, or null for no end. The published task allows 300 steps of 100 ms.</summary>
-    public TimeSpan? TimeLimit { get; init; } = TimeSpan.FromSeconds(30);
+    /// <summary>Episode length; above 0. The published task allows 300 steps of 100 ms.</summary>
+    public TimeSpan TimeLimit { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>True: an episode terminates once coverage exceeds 0.95.</summary>
-    public bool EndOnSuccess { get; init; } = true;
-
-    /// <summary>A robot that runs for ever: steps of one physics period, no time limit, success does not stop it.</summary>
-    public static PushTOptions Endless { get; } = new() { Period = TimeSpan.FromMilliseconds(10), TimeLimit = null, EndOnSuccess = false };
+    /// <summary>True: a robot that runs for ever, with no time limit, and success does not stop it.</summary>
+    public bool Endless { get; init; }
 
     /// <summary>Returns this record, or reports everything wrong with it at once.</summary>
     /// <param name="source">Where the values came from, for the message: a file path or "code".</param>
@@ -26,7 +23,7 @@ public sealed record PushTOptions
         var check = new ConfigCheck(source);
         check.That(Period.Ticks > 0 && Period <= TimeSpan.FromSeconds(10) && Period.Ticks % PushT.PhysicsPeriod.Ticks == 0,
             "PushTOptions.Period", FormattableString.Invariant($"is {Period.TotalMilliseconds} ms, expected a multiple of 10 ms up to 10 s"));
-        check.That(TimeLimit is null || TimeLimit > TimeSpan.Zero, "PushTOptions.TimeLimit", $"is {TimeLimit}, expected a positive time, or null");
+        check.That(TimeLimit > TimeSpan.Zero, "PushTOptions.TimeLimit", $"is {TimeLimit}, expected a positive time");
         check.Throw();
         return this;
     }
@@ -69,26 +66,7 @@ public sealed class PushT : IEnvironment
         new(23.54146122024909, -1.7002881094626152),
     ];
 
-    private readonly SeededRandom _random = new(NominalSeed);
-    private readonly PushTOptions _options;
-    private readonly int _substeps;
-    private Vec2 _target; // px
-    private long _elapsed; // physics steps
-
-    /// <summary>Sets up the table in its nominal state.</summary>
-    /// <exception cref="ConfigException">An option is out of range.</exception>
-    public PushT(PushTOptions? options = null)
-    {
-        _options = (options ?? new()).Checked("code");
-        _substeps = (int)(_options.Period / PhysicsPeriod);
-        _target = World.Agent;
-    }
-
-    /// <summary>Time between two physics steps.</summary>
-    public static TimeSpan PhysicsPeriod { get; } = TimeSpan.FromMilliseconds(10);
-
-    /// <summary>The robot that every PushT table has.</summary>
-    public static RobotSpec Description { get; } = new()
+    private static readonly RobotSpec s_robot = new()
     {
         Name = "push-t",
         Joints = [Slide("x", (float)(PushTWorld.NominalAgent.X * MetresPerPixel)), Slide("y", (float)(PushTWorld.NominalAgent.Y * MetresPerPixel))],
@@ -108,8 +86,29 @@ public sealed class PushT : IEnvironment
         Origin = "push-t (built in)",
     };
 
+    private readonly SeededRandom _random = new(NominalSeed);
+    private readonly PushTOptions _options;
+    private readonly int _substeps;
+    private Vec2 _target; // px
+    private long _elapsed; // physics steps
+
+    /// <summary>Sets up the table in its nominal state.</summary>
+    /// <exception cref="ConfigException">An option is out of range.</exception>
+    public PushT(PushTOptions? options = null)
+    {
+        _options = (options ?? new()).Checked("code");
+        _substeps = (int)(_options.Period / PhysicsPeriod);
+        _target = World.Agent;
+    }
+
+    /// <summary>Time between two physics steps.</summary>
+    public static TimeSpan PhysicsPeriod { get; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>The robot that every PushT table is; always the same object.</summary>
+    public static RobotSpec Describe() => s_robot;
+
     /// <inheritdoc/>
-    public RobotSpec Robot => Description;
+    public RobotSpec Robot => s_robot;
 
     /// <inheritdoc/>
     public TimeSpan Period => _options.Period;
@@ -190,7 +189,8 @@ public sealed class PushT : IEnvironment
         }
 
         double coverage = Write(signals);
-        return new((float)RewardOf(coverage), _options.EndOnSuccess && coverage > SuccessCoverage, Time >= _options.TimeLimit);
+        bool ends = !_options.Endless;
+        return new((float)RewardOf(coverage), ends && coverage > SuccessCoverage, ends && Time >= _options.TimeLimit);
     }
 
     /// <summary>Nothing to release.</summary>
@@ -206,7 +206,7 @@ public sealed class PushT : IEnvironment
         Write(signals);
     }
 
-    /// <summary>Fills the frame in the order of <see cref="Description"/>; returns the coverage.</summary>
+    /// <summary>Fills the frame in the order of <see cref="Describe"/>; returns the coverage.</summary>
     private double Write(Span<float> signals)
     {
         double coverage = World.Coverage;

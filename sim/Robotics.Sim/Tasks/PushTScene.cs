@@ -9,13 +9,13 @@ namespace Robotics.Sim.Tasks;
 /// <param name="Coverage">0 to 1.</param>
 public readonly record struct PushTScene(Vec2 Agent, PlanarPose Block, double Coverage)
 {
-    /// <summary>Reads the scene from a signal frame of <see cref="PushT.Description"/>.</summary>
+    /// <summary>Reads the scene from a signal frame of <see cref="PushT.Describe"/>.</summary>
     /// <exception cref="ArgumentException">The frame has another length.</exception>
     public static PushTScene From(ReadOnlySpan<float> signals)
     {
-        if (signals.Length != PushT.Description.Layout.Length)
+        if (signals.Length != PushT.Describe().Layout.Length)
         {
-            throw new ArgumentException($"The signal frame has {signals.Length} elements, robot 'push-t' has {PushT.Description.Layout.Length}.", nameof(signals));
+            throw new ArgumentException($"The signal frame has {signals.Length} elements, robot 'push-t' has {PushT.Describe().Layout.Length}.", nameof(signals));
         }
 
         const double px = PushT.PixelsPerMetre;

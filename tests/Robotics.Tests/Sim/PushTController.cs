@@ -92,8 +92,8 @@ public class PushTController
     {
         using var policy = new PushTReference();
         var group = Assert.Single(policy.Manifest.Observations);
-        Assert.Equal(policy.Spec.ObservationLength, group.Terms.Sum(term => term.Signal is { } name ? PushT.Description.Layout.Find(name)!.Length : term.Joints!.Count));
-        Assert.Equal(PushT.Description.JointNames(), policy.Manifest.Action.Joints);
+        Assert.Equal(policy.Spec.ObservationLength, group.Terms.Sum(term => term.Signal is { } name ? PushT.Describe().Layout.Find(name)!.Length : term.Joints!.Count));
+        Assert.Equal(PushT.Describe().JointNames(), policy.Manifest.Action.Joints);
         Assert.Equal(policy.Spec.Rows, policy.Manifest.Action.Rows);
     }
 
@@ -124,7 +124,7 @@ public class PushTController
 
     private static PushTScene Scene()
     {
-        var signals = new float[PushT.Description.Layout.Length];
+        var signals = new float[PushT.Describe().Layout.Length];
         new PushT().Reset(PushT.NominalSeed, signals);
         return PushTScene.From(signals);
     }

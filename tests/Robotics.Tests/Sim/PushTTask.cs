@@ -6,7 +6,7 @@ namespace Robotics.Tests.Sim;
 public sealed class PushTTask : IDisposable
 {
     private readonly PushT _table = new();
-    private readonly float[] _signals = new float[PushT.Description.Layout.Length];
+    private readonly float[] _signals = new float[PushT.Describe().Layout.Length];
 
     public void Dispose() => _table.Dispose();
 
@@ -146,7 +146,7 @@ public sealed class PushTTask : IDisposable
     [Fact]
     public void Step_TenPhysicsPeriods_EqualsOneControlPeriod()
     {
-        var fine = new PushT(PushTOptions.Endless);
+        var fine = new PushT(new() { Period = TimeSpan.FromMilliseconds(10), Endless = true });
         var other = new float[_signals.Length];
         _table.Reset(7, _signals);
         fine.Reset(7, other);
@@ -168,7 +168,7 @@ public sealed class PushTTask : IDisposable
     {
         const double solved = 0.9999;
         Assert.True(Solved(new()).Terminated);
-        Assert.False(Solved(PushTOptions.Endless).Terminated);
+        Assert.False(Solved(new() { Endless = true }).Terminated);
 
         static StepResult Solved(PushTOptions options)
         {
