@@ -16,7 +16,7 @@ public sealed class OnnxPolicy : IPolicy
 
     private static readonly MonotonicTime Whenever = new(long.MaxValue);
 
-    private readonly List<OnnxModel> _models;
+    private readonly OnnxModel[] _models;
     private readonly Wiring _wiring;
     private readonly TimeProvider _clock;
     private readonly Feed[] _feeds;
@@ -29,7 +29,7 @@ public sealed class OnnxPolicy : IPolicy
 
     private OnnxPolicy(PolicyManifest manifest, List<OnnxModel> models, Wiring wiring, ProviderChoice provider, TimeProvider clock)
     {
-        (_models, _wiring, _clock, Provider) = (models, wiring, clock, provider);
+        (_models, _wiring, _clock, Provider) = ([.. models], wiring, clock, provider);
         _feeds = [.. wiring.Feeds];
         _states = [.. wiring.States];
         Graphs = [.. models.Select(model => model.Description)];
@@ -191,7 +191,7 @@ public sealed class OnnxPolicy : IPolicy
         if (!_disposed)
         {
             _disposed = true;
-            _models.ForEach(model => model.Dispose());
+            Array.ForEach(_models, model => model.Dispose());
             _wiring.Dispose();
         }
     }

@@ -24,7 +24,7 @@ internal sealed record Feed(OnnxTensor Tensor, int Offset, Normalization? Normal
 }
 
 /// <summary>A recurrent state: what the last accepted plan left, and what the running one proposes.</summary>
-internal sealed record StateLink(OnnxTensor Next, IReadOnlyList<OnnxTensor> Current, double Reset);
+internal sealed record StateLink(OnnxTensor Next, OnnxTensor[] Current, double Reset);
 
 /// <summary>Every tensor of a policy, matched between the manifest and its graphs; or everything that does not match, at once.</summary>
 internal sealed class Wiring : IDisposable

@@ -56,7 +56,7 @@ public sealed class OnnxPolicyPlanTests
     [Fact]
     public void Plan_WhenLate_LeavesChunkAndStateAlone()
     {
-        // Three looks at the clock per plan would be 30 ns: before the model, and after it.
+        // Every look moves the clock by 10 ns; a plan looks twice, before its one model and after it.
         using var policy = Load(RecurrentManifest(), new OnnxOptions { Clock = new SteppingClock(10) }, Recurrent());
         policy.Reset(0);
         float[] chunk = [7, 7];

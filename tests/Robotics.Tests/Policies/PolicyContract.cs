@@ -64,7 +64,7 @@ public sealed class PolicyContract
         float[] chunk = Chunk(policy);
         chunk.AsSpan().Fill(7);
         policy.Reset(1);
-        Assert.Equal(PlanStatus.Late, policy.Plan(observation, new(long.MinValue), chunk).Status); // an hour ago
+        Assert.Equal(PlanStatus.Late, policy.Plan(observation, new(long.MinValue), chunk).Status);
         observation[0] = float.NaN;
         Assert.NotEqual(PlanStatus.Planned, policy.Plan(observation, Whenever, chunk).Status);
         Assert.All(chunk, value => Assert.Equal(7, value));
