@@ -87,13 +87,18 @@ public sealed record ProviderOrder(IReadOnlyList<string> Names, string ChosenBy)
 /// <summary>ONNX Runtime's process-wide side.</summary>
 internal static class Ort
 {
-    /// <summary>Starts the runtime quietly: what it would print, our errors say.</summary>
+    private static readonly Lock s_gate = new();
+
+    /// <summary>Starts the runtime quietly: what it would print, our errors say. Any thread.</summary>
     public static void Start()
     {
-        if (!OrtEnv.IsCreated)
+        lock (s_gate) // the runtime refuses to be created twice
         {
-            var quiet = new EnvironmentCreationOptions { logId = "robotics", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
-            OrtEnv.CreateInstanceWithOptions(ref quiet);
+            if (!OrtEnv.IsCreated)
+            {
+                var quiet = new EnvironmentCreationOptions { logId = "robotics", logLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
+                OrtEnv.CreateInstanceWithOptions(ref quiet);
+            }
         }
     }
 
