@@ -73,9 +73,6 @@ internal static class ManifestCheck
                     case "state":
                         Known(path, input.From, name, "states", [.. policy.States.Keys], check);
                         break;
-                    case "command":
-                        Known(path, input.From, name, "commands", [.. policy.Commands.Select(command => command.Name)], check);
-                        break;
                     case "value":
                         Known(path, input.From, name, "values of earlier models", [.. values], check);
                         break;

@@ -213,7 +213,7 @@ public sealed class OnnxPolicy : IPolicy
     {
         _wiring.Action.Read(_raw);
         _raw.AsSpan(_first, _chunk.Length).CopyTo(_chunk);
-        _wiring.Denormalization?.Invert(_chunk);
+        _wiring.Denormalizer?.Denormalize(_chunk, _chunk);
         bool finite = OnnxTensor.AllFinite(_raw) && OnnxTensor.AllFinite(_chunk);
         foreach (var state in _states)
         {

@@ -1,21 +1,22 @@
+using Robotics.Numerics;
 using Robotics.Packages;
 
 namespace Robotics.Policies.Onnx;
 
 /// <summary>A slice of the observation vector on its way into one network input.</summary>
-internal sealed record Feed(OnnxTensor Tensor, int Offset, Normalization? Normalization, float[] Scratch)
+internal sealed record Feed(OnnxTensor Tensor, int Offset, Normalizer? Normalizer, float[] Scratch)
 {
     /// <summary>Writes the input; false when a value has no finite form there.</summary>
     public bool Write(ReadOnlySpan<float> observation)
     {
         var slice = observation.Slice(Offset, Tensor.Length);
-        if (Normalization is null)
+        if (Normalizer is null)
         {
             Tensor.Write(slice);
         }
         else
         {
-            Normalization.Apply(slice, Scratch);
+            Normalizer.Normalize(slice, Scratch);
             Tensor.Write(Scratch);
         }
 
@@ -73,7 +74,7 @@ internal sealed class Wiring : IDisposable
     public OnnxTensor Action { get; private set; } = null!; // set, or _check.Throw() leaves no instance
 
     /// <summary>De-normalisation of action rows.</summary>
-    public Normalization? Denormalization { get; private set; }
+    public Normalizer? Denormalizer { get; private set; }
 
     /// <inheritdoc/>
     public void Dispose() => _tensors.ForEach(tensor => tensor.Dispose());
@@ -240,11 +241,11 @@ internal sealed class Wiring : IDisposable
 
             int length = inputs[0].Tensor.Length;
             bool framed = group.History?.Layout != "term" && group.Terms.All(term => term.History is null);
-            var normalization = Normalization.Create(group.Normalization, length, framed ? group.History?.Length ?? 1 : 1, $"observations[{g}].normalization", _check);
+            var normalizer = Normalizer(group.Normalization, length, framed ? group.History?.Length ?? 1 : 1, $"observations[{g}].normalization");
             foreach ((_, var tensor, string at) in inputs)
             {
                 _check.That(tensor.Length == length, "", $"{at} takes {tensor.Length} elements of group '{group.Name}', {inputs[0].At} takes {length}; both read the same group");
-                Feeds.Add(new(tensor, offset, normalization, new float[tensor.Length]));
+                Feeds.Add(new(tensor, offset, normalizer, new float[tensor.Length]));
             }
 
             slices.Add(new(group.Name, offset, length));
@@ -274,8 +275,35 @@ internal sealed class Wiring : IDisposable
             action.FirstRow >= 0 && action.FirstRow + action.Rows <= rows,
             "action.rows",
             $"asks for rows {action.FirstRow} to {action.FirstRow + action.Rows - 1} (first_row {action.FirstRow}, rows {action.Rows}); {_actionAt} gives rows 0 to {rows - 1}");
-        Denormalization = Normalization.Create(action.Normalization, width, 1, "action.normalization", _check);
+        Denormalizer = action.Rows < 1 ? null : Normalizer(action.Normalization, action.Rows * width, action.Rows, "action.normalization");
         return width;
+    }
+
+    /// <summary>For a vector of so many frames; its statistics are given once, per frame element, or per element.</summary>
+    private Normalizer? Normalizer(NormalizationSpec? spec, int length, int frames, string path)
+    {
+        if (spec is null)
+        {
+            return null;
+        }
+
+        // A list that divides the vector without being one frame of it would repeat in the wrong places.
+        foreach (var list in (IReadOnlyList<float>?[])[spec.Mean, spec.Std, spec.Min, spec.Max])
+        {
+            if (list is { Count: > 1 } && list.Count != length && list.Count * frames != length)
+            {
+                _check.Add(path, $"has {list.Count} numbers; expected 1, {length / frames} (one frame) or {length} (all)");
+                return null;
+            }
+        }
+
+        if (Numerics.Normalizer.Mismatch(spec, length) is { } mismatch)
+        {
+            _check.Add(path, mismatch);
+            return null;
+        }
+
+        return new(spec, length);
     }
 
     private List<StateLink> Link(PolicyManifest manifest)

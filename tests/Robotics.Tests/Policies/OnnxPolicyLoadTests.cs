@@ -106,7 +106,7 @@ public sealed class OnnxPolicyLoadTests
     public void Load_WhenNormalizationHasTheWrongLength_NamesBoth()
     {
         var manifest = Manifest(Simple()) with { Observations = [Group("o") with { Normalization = new NormalizationSpec { Mode = "mean_std", Mean = [0, 0, 0], Std = [1] } }] };
-        Assert.Equal("policy.json: observations[0].normalization.mean has 3 numbers; expected 1, 2 (one frame) or 2 (all)", Problem(manifest, Affine()));
+        Assert.Equal("policy.json: observations[0].normalization has 3 numbers; expected 1, 2 (one frame) or 2 (all)", Problem(manifest, Affine()));
     }
 
     [Fact]
