@@ -16,7 +16,7 @@ public sealed record ControlOptions
     /// <summary>Who calls the policy.</summary>
     public PlannerMode Planner { get; init; } = PlannerMode.Thread;
 
-    /// <summary>Length of the run from its first action, above 0. Null: until somebody stops it.</summary>
+    /// <summary>Time from the run's first action to its end, holds included; above 0. Null: until somebody stops it.</summary>
     public TimeSpan? Duration { get; init; }
 
     /// <summary>Draws everything random about the policy.</summary>

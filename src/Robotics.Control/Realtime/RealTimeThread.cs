@@ -28,7 +28,16 @@ public sealed class RealTimeThread
     {
         _thread = new Thread(() =>
         {
-            _report.SetResult(prepare());
+            try
+            {
+                _report.SetResult(prepare());
+            }
+            catch (Exception error)
+            {
+                _report.SetException(error); // a C library without these calls: the starter hears it
+                return;
+            }
+
             body();
         })
         {
