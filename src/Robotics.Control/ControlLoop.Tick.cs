@@ -17,6 +17,7 @@ public sealed partial class ControlLoop
 
     // The run: from the first request for a plan to the next hold.
     private bool _begun;         // policy, assembler, map and gate were reset for this run
+    private bool _fresh;         // the next request resets the policy
     private long _run;           // an answer to an older run's request is dropped
     private long _runTick;       // where the policy's time is 0
     private long _actTick = -1;  // first tick that acted since the start; -1 before

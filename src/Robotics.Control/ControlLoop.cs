@@ -40,7 +40,6 @@ public sealed partial class ControlLoop : IDisposable
     private readonly long _periodNs;
     private readonly long _actAfterNs;
     private readonly int _rows;
-    private bool _fresh; // the next request resets the policy
 
     private RealTimeThread? _thread;
     private volatile bool _ending;
@@ -122,6 +121,9 @@ public sealed partial class ControlLoop : IDisposable
 
     /// <summary>Time of one call of the policy, since the start.</summary>
     public LatencyHistogram PlanDurations => _planner.Durations;
+
+    /// <summary>True while a finished plan waits for the next half tick; lock-step tests wait for it.</summary>
+    internal bool PlanIsThere => _planner.Slot.IsAnswered;
 
     /// <summary>Starts ticking on a real-time thread; the loop reads the robot and commands nothing until it is armed.</summary>
     /// <exception cref="InvalidOperationException">Already started, or the loop has a clock of its own.</exception>
