@@ -106,6 +106,10 @@ public sealed partial class ControlLoop : IDisposable
     /// <summary>Why it stands there; any thread.</summary>
     public HoldReason Reason => _supervisor.Reason;
 
+    /// <summary>True after <see cref="Dispose"/> when the policy had not returned within a second: its thread was left behind, and
+    /// disposing the policy under it would pull memory from under native code.</summary>
+    public bool PolicyIsStuck { get; private set; }
+
     /// <summary>Names of the operator command vector's elements, <c>COMMAND.ELEMENT</c>.</summary>
     public IReadOnlyList<string> CommandNames => _operator.Names;
 
@@ -124,6 +128,9 @@ public sealed partial class ControlLoop : IDisposable
 
     /// <summary>True while a finished plan waits for the next half tick; lock-step tests wait for it.</summary>
     internal bool PlanIsThere => _planner.Slot.IsAnswered;
+
+    /// <summary>Plans asked for so far; for the thread that ticks.</summary>
+    internal ulong PlansAsked => _plan;
 
     /// <summary>Starts ticking on a real-time thread; the loop reads the robot and commands nothing until it is armed.</summary>
     /// <exception cref="InvalidOperationException">Already started, or the loop has a clock of its own.</exception>
@@ -232,7 +239,7 @@ public sealed partial class ControlLoop : IDisposable
             _robot.Send(default);
         }
 
-        _planner.Dispose();
+        PolicyIsStuck = !_planner.Stop(TimeSpan.FromSeconds(1));
     }
 
     private void Serve()

@@ -60,7 +60,8 @@ public sealed record SchedulingOptions
     /// <summary>SCHED_FIFO priority of the loop thread, 1 to 99.</summary>
     public int LoopPriority { get; init; } = 80;
 
-    /// <summary>SCHED_FIFO priority of the inference thread, 1 to 99; below the loop's.</summary>
+    /// <summary>SCHED_FIFO priority of the inference thread, 1 to 99; below the loop's. Linux stops real-time threads that use
+    /// more than 95 % of a core: a policy that computes without pause is better off with <see cref="RealTime"/> false.</summary>
     public int PlannerPriority { get; init; } = 70;
 
     /// <summary>Processor to pin the loop thread to; null: any.</summary>

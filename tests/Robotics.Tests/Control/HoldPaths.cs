@@ -158,7 +158,7 @@ public sealed class HoldPaths
 
         rig.Policy.Goal = 0.2f; // the old call reads it too late to matter: its answer belongs to a run that is over
         rig.Policy.Free.Set();
-        SpinWait.SpinUntil(() => rig.Loop.PlanIsThere, TimeSpan.FromSeconds(1));
+        Assert.True(SpinWait.SpinUntil(() => rig.Loop.PlanIsThere, TimeSpan.FromSeconds(2)));
         rig.Step(3);
         Assert.Equal(ControlState.Running, rig.Loop.State);
         Assert.Equal(2, rig.Policy.Resets);
