@@ -88,8 +88,8 @@ public sealed record ModelInput
     /// <summary>Name in the graph.</summary>
     public required string Name { get; init; }
 
-    /// <summary><c>observation:GROUP</c>, <c>state:NAME</c>, <c>value:NAME</c> (an earlier output), <c>command:NAME</c>, or
-    /// <c>constant</c>.</summary>
+    /// <summary><c>observation:GROUP</c>, <c>state:NAME</c>, <c>value:NAME</c> (an earlier output), or <c>constant</c>. A command
+    /// that has an input of its own is an observation group with one <c>command</c> term.</summary>
     public required string From { get; init; }
 
     /// <summary>For <c>constant</c>: the value every element takes.</summary>
