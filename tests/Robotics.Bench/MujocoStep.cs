@@ -8,7 +8,7 @@ namespace Robotics.Bench;
 /// <summary>Control steps per second through IEnvironment beside a C program doing the same work on the same model.</summary>
 internal sealed class MujocoStep : IBenchmark
 {
-    private const int Pairs = 7;
+    private const int Pairs = 11;
 
     public string Name => "mujoco-step";
 
@@ -21,13 +21,13 @@ internal sealed class MujocoStep : IBenchmark
             + "signals as floats and watches the same warnings; equal checksums mean equal trajectories.\n\n"
             + "| model | substeps | C# /s | C /s | C#/C median (min..max) | bytes per step | checksums |\n|---|---|---|---|---|---|---|\n");
         string folder = Path.Combine(Bench.Root, "tests", "Robotics.Bench", "peers");
-        bool holds = Measure(text, peer, "runner", Path.Combine(folder, "runner.xml"), null, 1, 5, 100_000, 10, false,
+        bool holds = Measure(text, peer, "runner", Path.Combine(folder, "runner.xml"), null, 1, 5, 60_000, 10, false,
             ["rear_hip", "rear_knee", "front_hip", "front_knee"], "torso");
         string go1 = Path.GetFullPath(Path.Combine(Bench.Root, "..", "shared", "cases", "go1-joystick", "scene.xml"));
         if (File.Exists(go1))
         {
             string[] joints = [.. from leg in new[] { "FR", "FL", "RR", "RL" } from part in new[] { "hip", "thigh", "calf" } select $"{leg}_{part}_joint"];
-            holds &= Measure(text, peer, "go1", go1, "home", 5, 4, 2_000, 0.05, true, joints, "trunk");
+            holds &= Measure(text, peer, "go1", go1, "home", 5, 4, 4_000, 0.05, true, joints, "trunk");
         }
         else
         {
