@@ -18,7 +18,6 @@ public sealed partial class ControlLoop
     // The run: from the first request for a plan to the next hold.
     private bool _begun;         // policy, assembler, map and gate were reset for this run
     private bool _fresh;         // the next request resets the policy
-    private long _run;           // an answer to an older run's request is dropped
     private long _runTick;       // where the policy's time is 0
     private long _actTick = -1;  // first tick that acted since the start; -1 before
     private long _waitTick = -1; // first tick that waited for the first plan; -1 when not waiting
@@ -140,7 +139,7 @@ public sealed partial class ControlLoop
 
             if (!slot.IsFree)
             {
-                return; // an older run's plan is still being computed
+                return; // an older run's plan is still being computed; it is dropped when it comes, because this run has not begun
             }
 
             Begin();
@@ -153,7 +152,6 @@ public sealed partial class ControlLoop
             long end = Math.Max(_tick, _schedule.End);
             _vector.CopyTo(slot.Observation, 0);
             slot.Plan = ++_plan;
-            slot.Run = _run;
             slot.Tick = _tick;
             slot.Reset = _fresh;
             slot.RequestedAt = MonotonicTime.Now(_clock);
@@ -168,7 +166,6 @@ public sealed partial class ControlLoop
         var measured = _observation.Signals.AsSpan(0, _joints);
         _begun = true;
         _fresh = true;
-        _run++;
         _runTick = _tick;
         _gateTick = _tick - 1;
         _firstCommand = 0;
@@ -201,7 +198,7 @@ public sealed partial class ControlLoop
 
         long ns = slot.FinishedAt.NanosecondsSince(slot.RequestedAt);
         _planNs = Math.Max(ns, _planNs - (_planNs / 16));
-        if (slot.Run == _run && _begun && State is ControlState.Armed or ControlState.Running)
+        if (_begun && State is ControlState.Armed or ControlState.Running)
         {
             Judge(slot);
         }

@@ -21,9 +21,6 @@ internal sealed class PlanExchange(int observation, int chunk)
 
     public ulong Plan { get; set; }
 
-    /// <summary>Run the plan belongs to; an answer for an older run is dropped.</summary>
-    public long Run { get; set; }
-
     /// <summary>Tick of the observation.</summary>
     public long Tick { get; set; }
 

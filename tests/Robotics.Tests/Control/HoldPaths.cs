@@ -147,20 +147,23 @@ public sealed class HoldPaths
     [Fact]
     public void Resume_WhileTheOldPlanStillRuns_WaitsForItAndNeverExecutesIt()
     {
-        using var rig = new Rig(PlannerMode.Thread).Driving();
-        rig.Policy.Goal = 0.9f;
+        using var rig = new Rig(PlannerMode.Thread, rows: 8).Driving();
+        rig.Step(5); // rows 3 to 7
         rig.Policy.Free.Reset();
-        rig.Step(3);
+        rig.Step(2); // asked, bridged, overdue
+        Assert.Equal(HoldReason.PlanOverdue, rig.Loop.Reason);
         rig.Loop.Resume();
-        rig.Step(5);
+        rig.Step(2);
         Assert.Equal(ControlState.Armed, rig.Loop.State);
         Assert.True(rig.Robot.HoldsNow);
 
-        rig.Policy.Goal = 0.2f; // the old call reads it too late to matter: its answer belongs to a run that is over
         rig.Policy.Free.Set();
         Assert.True(SpinWait.SpinUntil(() => rig.Loop.PlanIsThere, TimeSpan.FromSeconds(2)));
-        rig.Step(3);
+        rig.Step();
+
+        // The old plan would still have rows (its row 4 is due now), but it answers a run that is over.
         Assert.Equal(ControlState.Running, rig.Loop.State);
+        Assert.Equal(0, MathF.Round((rig.Robot.Target[0] - rig.Policy.Goal) * 1000));
         Assert.Equal(2, rig.Policy.Resets);
     }
 
