@@ -295,7 +295,7 @@ public sealed class JsonSchema
     internal static string? Nearest(string word, IReadOnlyList<string> known)
     {
         var best = known.Select(name => (Name: name, Distance: Distance(word, name))).OrderBy(pair => pair.Distance).FirstOrDefault();
-        return best.Name is not null && best.Distance <= Math.Max(1, word.Length / 3) ? best.Name : null;
+        return best.Name is not null && best.Distance <= (word.Length <= 3 ? 1 : Math.Max(2, word.Length / 3)) ? best.Name : null;
     }
 
     private static int Distance(string a, string b)
