@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -8,7 +9,7 @@ namespace Robotics.Json;
 /// key the nearest known one.</summary>
 /// <remarks>
 /// A subset of JSON Schema draft 2020-12, as much as our two formats use: type, const, enum, required, properties,
-/// additionalProperties, items, minItems, maxItems, minimum, maximum, exclusiveMinimum, pattern, $ref into $defs, and oneOf whose
+/// additionalProperties, items, minItems, maxItems, minimum, maximum, exclusiveMinimum, pattern, default, $ref into $defs, and oneOf whose
 /// branches differ in type (so that the branch a person meant is known and its problems can be told). Our own because no kept
 /// schema library restores here with all it depends on, and because "does not match any branch" is no message for a person.
 /// Immutable; safe for any thread.
@@ -16,6 +17,7 @@ namespace Robotics.Json;
 public sealed class JsonSchema
 {
     private readonly JsonElement _root;
+    private readonly JsonElement _anything = JsonElement.Parse("{}");
     private readonly Dictionary<string, Regex> _patterns = [];
 
     /// <summary>Reads a schema.</summary>
@@ -40,6 +42,64 @@ public sealed class JsonSchema
     {
         ArgumentNullException.ThrowIfNull(check);
         Validate(_root, value, "", check);
+    }
+
+    /// <summary>A valid value with every left-out key that has a <c>default</c> in the schema filled in: defaults, too, are
+    /// written down once, where people read them. (Generated deserialisers set left-out init properties to nothing, whatever
+    /// the record's own default is.)</summary>
+    public JsonElement WithDefaults(JsonElement value)
+    {
+        var text = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(text))
+        {
+            Fill(_root, value, writer);
+        }
+
+        return JsonElement.Parse(text.WrittenSpan);
+    }
+
+    private void Fill(JsonElement schema, JsonElement value, Utf8JsonWriter writer)
+    {
+        schema = Resolve(schema);
+        if (value.ValueKind == JsonValueKind.Array && schema.TryGetProperty("items", out var items))
+        {
+            writer.WriteStartArray();
+            foreach (var entry in value.EnumerateArray())
+            {
+                Fill(items, entry, writer);
+            }
+
+            writer.WriteEndArray();
+        }
+        else if (value.ValueKind == JsonValueKind.Object)
+        {
+            var properties = schema.TryGetProperty("properties", out var given) ? given : default;
+            writer.WriteStartObject();
+            foreach (var member in value.EnumerateObject())
+            {
+                writer.WritePropertyName(member.Name);
+                Fill(properties.ValueKind == JsonValueKind.Object && properties.TryGetProperty(member.Name, out var property) ? property
+                    : schema.TryGetProperty("additionalProperties", out var others) && others.ValueKind == JsonValueKind.Object ? others : _anything, member.Value, writer);
+            }
+
+            if (properties.ValueKind == JsonValueKind.Object)
+            {
+                foreach (var property in properties.EnumerateObject())
+                {
+                    if (!value.TryGetProperty(property.Name, out _) && property.Value.TryGetProperty("default", out var otherwise))
+                    {
+                        writer.WritePropertyName(property.Name);
+                        Fill(property.Value, otherwise, writer);
+                    }
+                }
+            }
+
+            writer.WriteEndObject();
+        }
+        else
+        {
+            value.WriteTo(writer);
+        }
     }
 
     private void Validate(JsonElement schema, JsonElement value, string path, ConfigCheck check)
@@ -235,7 +295,7 @@ public sealed class JsonSchema
     internal static string? Nearest(string word, IReadOnlyList<string> known)
     {
         var best = known.Select(name => (Name: name, Distance: Distance(word, name))).OrderBy(pair => pair.Distance).FirstOrDefault();
-        return best.Name is not null && best.Distance <= Math.Max(1, word.Length / 3) ? best.Name : null;
+        return best.Name is not null && best.Distance <= (word.Length <= 3 ? 1 : Math.Max(2, word.Length / 3)) ? best.Name : null;
     }
 
     private static int Distance(string a, string b)

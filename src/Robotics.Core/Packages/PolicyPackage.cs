@@ -65,7 +65,7 @@ public sealed class PolicyPackage
         var check = new ConfigCheck(origin);
         var root = VersionedJson.Read(Encoding.UTF8.GetBytes(json), origin, Schema.Value, check);
         check.Throw();
-        var manifest = root.Deserialize(PackageJson.Default.PolicyManifest)! with { Origin = origin };
+        var manifest = Schema.Value.WithDefaults(root).Deserialize(PackageJson.Default.PolicyManifest)! with { Origin = origin };
         ManifestCheck.Run(manifest, check);
         check.Throw();
         return manifest;
@@ -114,7 +114,7 @@ public sealed class PolicyPackage
             check.Throw();
         }
 
-        var manifest = root.Deserialize(PackageJson.Default.PolicyManifest)! with { Origin = origin };
+        var manifest = Schema.Value.WithDefaults(root).Deserialize(PackageJson.Default.PolicyManifest)! with { Origin = origin };
         ManifestCheck.Run(manifest, check);
         var contents = new Dictionary<string, byte[]>();
         for (int i = 0; i < manifest.Files.Count; i++)

@@ -63,7 +63,7 @@ public static class RobotFile
         var check = new ConfigCheck(origin);
         var root = VersionedJson.Read(utf8, origin, Schema.Value, check);
         check.Throw();
-        var robot = root.Deserialize(PackageJson.Default.RobotSpec)! with { Origin = origin };
+        var robot = Schema.Value.WithDefaults(root).Deserialize(PackageJson.Default.RobotSpec)! with { Origin = origin };
         Check(robot, check);
         check.Throw();
         return robot;
