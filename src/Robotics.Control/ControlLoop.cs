@@ -249,11 +249,11 @@ public sealed partial class ControlLoop : IDisposable
         for (long k = 0; !_ending;)
         {
             var due = new MonotonicTime(start.Nanoseconds + (k * _periodNs));
-            AbsoluteSleep.Until(due, spin);
+            PreciseSleep.Until(due, spin);
             try
             {
                 Observe(due);
-                AbsoluteSleep.Until(new(due.Nanoseconds + _actAfterNs), TimeSpan.Zero);
+                PreciseSleep.Until(new(due.Nanoseconds + _actAfterNs), TimeSpan.Zero);
                 Act();
             }
             catch (Exception error)

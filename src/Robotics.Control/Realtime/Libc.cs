@@ -5,25 +5,12 @@ namespace Robotics.Control;
 /// <summary>The few calls of the C library that the base library does not offer; Linux only.</summary>
 internal static partial class Libc
 {
-    public const int ClockMonotonic = 1;
-    public const int TimerAbstime = 1;
     public const int SchedFifo = 1;
     public const int PrSetTimerslack = 29;
     public const int MclCurrent = 1;
     public const int MclFuture = 2;
     public const int MclOnfault = 4;
     public const int Eintr = 4;
-
-    [StructLayout(LayoutKind.Sequential)]
-    public struct Timespec
-    {
-        public long Seconds;
-        public long Nanoseconds;
-    }
-
-    // Not SuppressGCTransition: these wait, and a collection must not wait for them.
-    [LibraryImport("libc", EntryPoint = "clock_nanosleep")]
-    public static unsafe partial int ClockNanosleep(int clock, int flags, Timespec* request, Timespec* remain);
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     public static unsafe partial nint Read(int file, void* buffer, nint count);

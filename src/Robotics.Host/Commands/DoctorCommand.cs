@@ -58,7 +58,7 @@ internal static class DoctorCommand
         for (long k = 0; k * PeriodUs < seconds * 1e6 && !cancellation.IsCancellationRequested; k++)
         {
             var due = new MonotonicTime(start.Nanoseconds + (k * PeriodUs * 1000L));
-            AbsoluteSleep.Until(due, spin);
+            PreciseSleep.Until(due, spin);
             lateness.Record(MonotonicTime.SystemNow().NanosecondsSince(due));
         }
     }

@@ -93,13 +93,13 @@ public sealed class ThreadedLoopTests
     [InlineData(100)]
     public void Until_NeverReturnsEarlyAndNeverAllocates(int spinUs)
     {
-        AbsoluteSleep.Until(MonotonicTime.SystemNow(), TimeSpan.Zero);
+        PreciseSleep.Until(MonotonicTime.SystemNow(), TimeSpan.Zero);
         long before = GC.GetAllocatedBytesForCurrentThread();
         int early = 0;
         for (int i = 0; i < 20; i++)
         {
             var instant = MonotonicTime.SystemNow() + TimeSpan.FromMilliseconds(1);
-            AbsoluteSleep.Until(instant, TimeSpan.FromMicroseconds(spinUs));
+            PreciseSleep.Until(instant, TimeSpan.FromMicroseconds(spinUs));
             early += MonotonicTime.SystemNow() < instant ? 1 : 0;
         }
 
