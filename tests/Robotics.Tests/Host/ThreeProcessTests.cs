@@ -34,14 +34,14 @@ public sealed class ThreeProcessTests(ITestOutputHelper output)
     [Fact]
     public void Go1_WhenCommandsAgeBy20Ms_MeasuresItAndWalksOn()
     {
-        // 30 ms are tolerated; the path itself takes a few, so 20 more pass on an idle machine and 40 more never do.
+        // 35 ms are tolerated and the path itself takes a few: 20 more pass, 40 more never do.
         using var go1 = new Go1();
-        using var world = new World(go1.Robot, "--command-delay", "15", "--delay-after", "5");
+        using var world = new World(go1.Robot, "--command-delay", "20", "--delay-after", "5");
         using var controller = world.Control(go1, "--command", "vx=1.0", "--duration", "8");
         controller.WaitForExit(TimeSpan.FromSeconds(40));
         var (before, after) = ActionAges(go1.Record);
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"action age {before:F2} ms before, {after:F2} ms after 15 ms were added"));
-        Assert.InRange(after - before, 13, 17);
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"action age {before:F2} ms before, {after:F2} ms after 20 ms were added"));
+        Assert.InRange(after - before, 18, 22);
     }
 
     [Fact]
