@@ -34,6 +34,9 @@ public sealed class Topics(string robot)
     /// <summary>Control requests (claim, release, renew, hold, resume, estop, clear): QoS 1, to the robot side.</summary>
     public string Control { get; } = Root + robot + "/control";
 
+    /// <summary>An operator's requests to the controller that drives this robot: QoS 1.</summary>
+    public string Operator { get; } = Root + robot + "/operator";
+
     /// <summary>Time requests for the clock offset: QoS 0, to the robot side.</summary>
     public string Time { get; } = Root + robot + "/time";
 
