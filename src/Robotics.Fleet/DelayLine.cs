@@ -15,6 +15,7 @@ internal sealed class DelayLine : IDisposable
     private readonly PriorityQueue<byte[], (long Due, long Order)> _waiting = new();
     private readonly Lock _lock = new();
     private readonly Thread _thread;
+    private readonly MonotonicTime _begins;
     private volatile bool _disposed;
     private long _order;
 
@@ -24,6 +25,7 @@ internal sealed class DelayLine : IDisposable
         _delay = delay;
         _deliver = deliver;
         _random = new SeededRandom(fault.Seed + stream);
+        _begins = MonotonicTime.SystemNow() + fault.After;
         _thread = new Thread(Run) { Name = name, IsBackground = true };
         _thread.Start();
     }
@@ -33,6 +35,12 @@ internal sealed class DelayLine : IDisposable
         long now = MonotonicTime.SystemNow().Nanoseconds;
         lock (_lock)
         {
+            if (now < _begins.Nanoseconds)
+            {
+                _waiting.Enqueue(message.ToArray(), (now, _order++));
+                return;
+            }
+
             // Always three draws, so that one rate does not change what another one hits.
             bool drop = _random.NextDouble() < _fault.DropRate;
             bool twice = _random.NextDouble() < _fault.DuplicateRate;

@@ -40,6 +40,7 @@ public sealed partial class RobotServer
             catch (Exception error) when (IsOfTheLink(error))
             {
                 // Ordinary: no broker there yet, or it went again. The robot's own side goes on measuring and holding.
+                LinkFailure = error.Message;
             }
             finally
             {
@@ -53,13 +54,11 @@ public sealed partial class RobotServer
 
     private async Task Connect()
     {
-        var options = _broker.Client(_topics.Robot + "-robot")
+        await _broker.ConnectAsync(_client, _topics.Robot + "-robot", will => will
             .WithWillTopic(_topics.Connection)
             .WithWillPayload(Documents.Write(Connection(ConnectionDocument.Broken)))
             .WithWillQualityOfServiceLevel(MqttQualityOfServiceLevel.AtLeastOnce)
-            .WithWillRetain()
-            .Build();
-        await _client.ConnectAsync(options, _stopping.Token).ConfigureAwait(false);
+            .WithWillRetain(), _stopping.Token).ConfigureAwait(false);
         var subscribe = new MqttClientFactory().CreateSubscribeOptionsBuilder()
             .WithTopicFilter(_topics.Command, MqttQualityOfServiceLevel.AtMostOnce)
             .WithTopicFilter(_topics.Time, MqttQualityOfServiceLevel.AtMostOnce)

@@ -81,6 +81,9 @@ public sealed partial class RobotServer : IAsyncDisposable
     /// <summary>The robot's topics.</summary>
     public Topics Topics => _topics;
 
+    /// <summary>Why the broker was not reached, or was lost, the last time; null before that.</summary>
+    public string? LinkFailure { get; private set; }
+
     /// <summary>Counters and state now; any thread.</summary>
     public RobotServerStatus Status => _intake.Status() with
     {

@@ -45,6 +45,9 @@ public sealed record LinkFault
     /// <summary>How much later a reordered one comes.</summary>
     public TimeSpan ReorderBy { get; init; } = TimeSpan.FromMilliseconds(30);
 
+    /// <summary>Everything goes well until this long after the start.</summary>
+    public TimeSpan After { get; init; }
+
     /// <summary>Start of the draws.</summary>
     public ulong Seed { get; init; }
 
@@ -58,6 +61,7 @@ public sealed record LinkFault
         check.Range(ReorderRate, 0, 1, nameof(ReorderRate));
         check.Range(StateDelay.TotalSeconds, 0, 60, nameof(StateDelay));
         check.Range(CommandDelay.TotalSeconds, 0, 60, nameof(CommandDelay));
+        check.Range(After.TotalSeconds, 0, 1e6, nameof(After));
         check.Range(ReorderBy.TotalSeconds, 0, 60, nameof(ReorderBy));
         check.Throw();
     }

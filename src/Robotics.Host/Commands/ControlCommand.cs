@@ -35,8 +35,8 @@ internal static class ControlCommand
             var at = broker.ReadOrLocal(parsed);
             if (word is "estop" or "clear")
             {
-                var reply = await ControlClient.RequestAsync(at, name, word, cancellation).ConfigureAwait(false);
-                Console.WriteLine(reply.Text);
+                var reply = await OperatorClient.AskRobotAsync(at, name, word, cancellation).ConfigureAwait(false);
+                Console.WriteLine(reply.Text.Length > 0 ? reply.Text : $"{name}: {word} done");
                 return reply.Ok ? ExitCode.Done : ExitCode.Failed;
             }
 
@@ -49,7 +49,7 @@ internal static class ControlCommand
                     : throw new ConfigException("command line", [$"'{setting}' is not NAME=NUMBER"]);
             }
 
-            await OperatorClient.SendAsync(at, name, new OperatorRequest(word == "set" ? "command" : word, settings), cancellation).ConfigureAwait(false);
+            await OperatorClient.TellControllerAsync(at, name, new OperatorRequest(word == "set" ? "command" : word, settings), cancellation).ConfigureAwait(false);
             return ExitCode.Done;
         });
         return command;

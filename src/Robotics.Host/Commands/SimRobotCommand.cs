@@ -39,32 +39,38 @@ internal static class SimRobotCommand
                 throw new ConfigException("command line", ["sim-robot plays sim:push-t or a robot.json, not a robot that is on MQTT already"]);
             }
 
-            var options = new RobotServerOptions
+            var fault = new LinkFault
             {
-                Fault = new LinkFault
-                {
-                    StateDelay = TimeSpan.FromMilliseconds(parsed.GetValue(stateDelay)),
-                    CommandDelay = TimeSpan.FromMilliseconds(parsed.GetValue(commandDelay)),
-                    After = TimeSpan.FromSeconds(parsed.GetValue(delayAfter)),
-                    DropRate = parsed.GetValue(drop),
-                    Seed = parsed.GetValue(seed),
-                },
+                StateDelay = TimeSpan.FromMilliseconds(parsed.GetValue(stateDelay)),
+                CommandDelay = TimeSpan.FromMilliseconds(parsed.GetValue(commandDelay)),
+                After = TimeSpan.FromSeconds(parsed.GetValue(delayAfter)),
+                DropRate = parsed.GetValue(drop),
             };
             bool asJson = parsed.GetValue(json);
             var at = broker.ReadOrLocal(parsed);
             using var simulated = new SimulatedRobot(choice.Simulate(), parsed.GetValue(seed));
-            await using var server = new RobotServer(simulated, RobotFile.Write(simulated.Spec), at, options, TimeProvider.System);
-            server.Happened = happened => Say(asJson, "event", $"{Episodes.Words.Of(happened.Mode)}: {happened.Text}");
+            await using var server = new RobotServer(simulated, RobotFile.Write(simulated.Spec), at, new RobotServerOptions
+            {
+                Fault = fault == new LinkFault { After = fault.After } ? null : fault,
+                ClearEmergencyStop = simulated.ClearEmergencyStop,
+            });
+            server.Raised = happened => Say(asJson, "event", $"{Episodes.Words.Of(happened.Mode)}: {happened.Text}");
             simulated.StartRealTime();
-            await server.StartAsync(cancellation).ConfigureAwait(false);
-            Say(asJson, "ready", $"robot '{simulated.Spec.Name}' is on mqtt://{at.Host}:{at.Port}; Ctrl-C ends it");
+            var connected = server.StartAsync(cancellation);
+            if (await Task.WhenAny(connected, Task.Delay(TimeSpan.FromSeconds(2), cancellation)).ConfigureAwait(false) != connected)
+            {
+                Console.Error.WriteLine($"robotics: no broker at {at} yet ({server.LinkFailure}); still trying. 'robotics broker' starts one.");
+            }
+
+            await connected.ConfigureAwait(false);
+            Say(asJson, "ready", $"robot '{simulated.Spec.Name}' is on {at}; Ctrl-C ends it");
             var end = parsed.GetValue(duration) is { } seconds ? MonotonicTime.SystemNow() + TimeSpan.FromSeconds(seconds) : new MonotonicTime(long.MaxValue);
             while (!cancellation.IsCancellationRequested && MonotonicTime.SystemNow() < end)
             {
                 // A simulator that broke inside native code never returns from its step; its own words are kept here.
-                if (simulated.Fault is { } fault)
+                if (simulated.Fault is { } diverged)
                 {
-                    throw new SimulationDivergedException($"robot '{simulated.Spec.Name}' stopped: {fault}");
+                    throw new SimulationDivergedException($"robot '{simulated.Spec.Name}' stopped: {diverged}");
                 }
 
                 if (MujocoLibrary.Fault is { } broken)
@@ -77,10 +83,16 @@ internal static class SimRobotCommand
 
             var status = server.Status;
             Say(asJson, "end", string.Create(CultureInfo.InvariantCulture,
-                $"{status.StatesSent} states sent, {status.CommandsAccepted} commands taken, {status.DeadManHolds} dead-man holds, dropped: {status.DroppedText}"));
+                $"{status.StatesSent} states sent, {status.Accepted} commands taken, {status.DeadManHolds} dead-man holds, dropped: {Dropped(status)}"));
             return ExitCode.Done;
         });
         return command;
+    }
+
+    private static string Dropped(RobotServerStatus status)
+    {
+        var reasons = Enum.GetValues<CommandDrop>().Where(why => status.DroppedFor(why) > 0).Select(why => $"{status.DroppedFor(why)} {Episodes.Words.Of(why)}");
+        return status.DroppedInAll == 0 ? "none" : string.Join(", ", reasons);
     }
 
     private static void Say(bool json, string type, string text) => Console.WriteLine(json

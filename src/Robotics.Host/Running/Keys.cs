@@ -1,9 +1,10 @@
 using Robotics.Control;
+using Robotics.Fleet;
 
 namespace Robotics.Host.Running;
 
 /// <summary>The keys of an operator who sits before a terminal; silent when there is none.</summary>
-internal sealed class Keys(ControlLoop loop, CommandVector command, StatusLine line) : IDisposable
+internal sealed class Keys(ControlLoop loop, Stage stage, BrokerOptions? broker, CommandVector command, StatusLine line) : IDisposable
 {
     private readonly bool _there = Console.IsInputRedirected is false;
     private bool _said;
@@ -32,13 +33,13 @@ internal sealed class Keys(ControlLoop loop, CommandVector command, StatusLine l
                     loop.Hold();
                     break;
                 case 'r':
-                    loop.Resume();
+                    _ = stage.ResumeAsync(loop);
                     break;
                 case 'e':
                     loop.EmergencyStop();
                     break;
                 case 'c':
-                    loop.ClearEmergencyStop();
+                    _ = stage.ClearAsync(loop, broker);
                     break;
                 case 'q':
                     Quit = true;

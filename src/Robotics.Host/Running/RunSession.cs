@@ -58,7 +58,7 @@ internal sealed class RunSession(RunRequest request)
         using var policy = PolicyChoice.Load(request.Policy, request.Providers, clock);
         Check(policy.Manifest);
 
-        await using var stage = await Stage.Set(request, _line, clock, cancellation).ConfigureAwait(false);
+        await using var stage = await Stage.Set(request, TimeSpan.FromMilliseconds(policy.Manifest.Timing.PeriodMs), _line, clock, cancellation).ConfigureAwait(false);
         var robot = stage.Robot;
         var assembler = new ObservationAssembler(policy.Manifest, robot.Spec);
         var actions = new ActionMap(policy.Manifest, robot.Spec);
@@ -71,7 +71,7 @@ internal sealed class RunSession(RunRequest request)
             var operatorCommand = new CommandVector(policy.Manifest.Commands);
             operatorCommand.Set(request.Command, "command line");
             loop.SetCommand(operatorCommand.Values);
-            stage.OnOperator(asked => Obey(loop, operatorCommand, asked));
+            stage.OnOperator(asked => Obey(loop, stage, operatorCommand, asked));
             foreach (var report in loop.Scheduling.Where(report => !report.Complete))
             {
                 _line.Say("scheduling: " + report);
@@ -81,7 +81,7 @@ internal sealed class RunSession(RunRequest request)
             loop.Start();
             await loop.ArmAsync(cancellation).ConfigureAwait(false);
             loop.Run();
-            await Watch(loop, operatorCommand, cancellation).ConfigureAwait(false);
+            await Watch(loop, stage, operatorCommand, cancellation).ConfigureAwait(false);
             code = CodeOf(loop);
         }
         finally
@@ -145,9 +145,9 @@ internal sealed class RunSession(RunRequest request)
         }
     }
 
-    private async Task Watch(ControlLoop loop, CommandVector command, CancellationToken cancellation)
+    private async Task Watch(ControlLoop loop, Stage stage, CommandVector command, CancellationToken cancellation)
     {
-        using var keys = new Keys(loop, command, _line);
+        using var keys = new Keys(loop, stage, request.Broker, command, _line);
         var next = MonotonicTime.SystemNow();
         bool started = false;
         while (!cancellation.IsCancellationRequested)
@@ -175,7 +175,7 @@ internal sealed class RunSession(RunRequest request)
         }
     }
 
-    private static void Obey(ControlLoop loop, CommandVector command, OperatorRequest asked)
+    private static void Obey(ControlLoop loop, Stage stage, CommandVector command, OperatorRequest asked)
     {
         switch (asked.Do)
         {
@@ -183,7 +183,7 @@ internal sealed class RunSession(RunRequest request)
                 loop.Hold();
                 break;
             case "resume":
-                loop.Resume();
+                _ = stage.ResumeAsync(loop);
                 break;
             case "stop":
                 loop.Stop();

@@ -1,3 +1,4 @@
+using Robotics.Control;
 using Robotics.Fleet;
 using Robotics.Packages;
 using Robotics.Sim;
@@ -11,6 +12,7 @@ internal sealed class Stage : IAsyncDisposable
     private readonly List<IAsyncDisposable> _started = [];
     private MqttRobot? _link;
     private SimulatedRobot? _direct;
+    private BrokerOptions? _embedded;
 
     private Stage()
     {
@@ -18,12 +20,17 @@ internal sealed class Stage : IAsyncDisposable
 
     public IRobot Robot => (IRobot?)_link ?? _direct!;
 
-    public static async Task<Stage> Set(RunRequest request, StatusLine line, TimeProvider clock, CancellationToken cancellation)
+    public static async Task<Stage> Set(RunRequest request, TimeSpan period, StatusLine line, TimeProvider clock, CancellationToken cancellation)
     {
         var stage = new Stage();
         try
         {
             await stage.Build(request, line, clock, cancellation).ConfigureAwait(false);
+            if (stage._link is { } link)
+            {
+                link.CommandPeriod = period;
+            }
+
             return stage;
         }
         catch
@@ -42,6 +49,36 @@ internal sealed class Stage : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends a hold: across MQTT the robot's own side must be claimed anew first, because its dead-man latches.</summary>
+    public async Task ResumeAsync(ControlLoop loop)
+    {
+        try
+        {
+            if (_link is not null)
+            {
+                await loop.ArmAsync(CancellationToken.None).ConfigureAwait(false);
+            }
+
+            loop.Resume();
+        }
+        catch (RobotRefusedException refused)
+        {
+            await Console.Error.WriteLineAsync($"robotics: {refused.Message}").ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Releases an emergency stop on both sides; the robot then holds.</summary>
+    public async Task ClearAsync(ControlLoop loop, BrokerOptions? broker)
+    {
+        _direct?.ClearEmergencyStop();
+        if (_link is not null && (broker ?? _embedded) is { } at)
+        {
+            await OperatorClient.AskRobotAsync(at, Robot.Spec.Name, "clear", CancellationToken.None).ConfigureAwait(false);
+        }
+
+        loop.ClearEmergencyStop();
+    }
+
     public async ValueTask DisposeAsync()
     {
         _link?.Dispose();
@@ -58,7 +95,7 @@ internal sealed class Stage : IAsyncDisposable
         {
             var broker = request.Broker ?? BrokerOptions.Parse("mqtt://127.0.0.1:1883");
             _link = await MqttRobot.ConnectAsync(broker, name, new MqttRobotOptions(), clock, cancellation).ConfigureAwait(false);
-            line.Say($"robot {name} at {broker.Host}:{broker.Port}");
+            line.Say($"robot {name} at {broker}");
             return;
         }
 
@@ -76,11 +113,11 @@ internal sealed class Stage : IAsyncDisposable
             var embedded = new EmbeddedBroker(new EmbeddedBrokerOptions { Port = 0 });
             _started.Add(embedded);
             await embedded.StartAsync(cancellation).ConfigureAwait(false);
-            at = BrokerOptions.Parse($"mqtt://127.0.0.1:{embedded.Port}");
+            at = _embedded = new BrokerOptions { Port = embedded.Port };
             line.Say($"embedded broker at 127.0.0.1:{embedded.Port}, simulated robot '{robot.Spec.Name}'");
         }
 
-        var server = new RobotServer(robot, RobotFile.Write(robot.Spec), at, new RobotServerOptions(), clock);
+        var server = new RobotServer(robot, RobotFile.Write(robot.Spec), at, new RobotServerOptions { ClearEmergencyStop = robot.ClearEmergencyStop }, clock);
         _started.Add(new Owned(robot));
         _started.Add(server);
         await server.StartAsync(cancellation).ConfigureAwait(false);
