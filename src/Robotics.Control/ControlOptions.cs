@@ -41,7 +41,7 @@ public sealed record ControlOptions
         check.Range(ClockJumpPeriods, 2, 100, "ControlOptions.ClockJumpPeriods");
         check.Range(FirstPlan.TotalMilliseconds, 10, 60_000, "ControlOptions.FirstPlan (ms)");
         check.Range(Scheduling.LoopPriority, 1, 99, "SchedulingOptions.LoopPriority");
-        check.Range(Scheduling.PlannerPriority, 1, 99, "SchedulingOptions.PlannerPriority");
+        check.Range(Scheduling.PlannerPriority ?? 0, 0, 99, "SchedulingOptions.PlannerPriority");
         check.Range(Scheduling.Spin.TotalMicroseconds, 0, 1000, "SchedulingOptions.Spin (us)");
         check.That(Scheduling.LoopCpu is null or (>= 0 and < 1024), "SchedulingOptions.LoopCpu", $"is {Scheduling.LoopCpu}, expected 0 to 1023, or null");
         check.That(Scheduling.PlannerCpu is null or (>= 0 and < 1024), "SchedulingOptions.PlannerCpu", $"is {Scheduling.PlannerCpu}, expected 0 to 1023, or null");
@@ -60,9 +60,10 @@ public sealed record SchedulingOptions
     /// <summary>SCHED_FIFO priority of the loop thread, 1 to 99.</summary>
     public int LoopPriority { get; init; } = 80;
 
-    /// <summary>SCHED_FIFO priority of the inference thread, 1 to 99; below the loop's. Linux stops real-time threads that use
-    /// more than 95 % of a core: a policy that computes without pause is better off with <see cref="RealTime"/> false.</summary>
-    public int PlannerPriority { get; init; } = 70;
+    /// <summary>SCHED_FIFO priority of the inference thread, 1 to 99, below the loop's; 0: an ordinary thread. Null: 70 for step
+    /// policies, which must answer within a tick, and 0 for chunk policies, which have time and would starve the threads that
+    /// carry commands and observations (Linux also stops real-time threads that use more than 95 % of a core).</summary>
+    public int? PlannerPriority { get; init; }
 
     /// <summary>Processor to pin the loop thread to; null: any.</summary>
     public int? LoopCpu { get; init; }

@@ -192,9 +192,10 @@ public sealed partial class CommandIntake
         }
 
         lease.Seen = header.Sequence;
-        if ((header.ExpiresAt.Nanoseconds != 0 && now > header.ExpiresAt)
+        // A hold answers to no observation and is never too late.
+        if (!header.Hold && ((header.ExpiresAt.Nanoseconds != 0 && now > header.ExpiresAt)
             || header.ObservedAt.Nanoseconds < now.Nanoseconds - Nanoseconds(_options.MaxObservationAge)
-            || header.ObservedAt.Nanoseconds > now.Nanoseconds + Nanoseconds(TimeSpan.FromSeconds(1)))
+            || header.ObservedAt.Nanoseconds > now.Nanoseconds + Nanoseconds(TimeSpan.FromSeconds(1))))
         {
             return CommandDrop.Expired;
         }

@@ -26,6 +26,7 @@ var root = new RootCommand("""
     CompletionCommand.Create(),
 };
 
+LongHelp.Install(root);
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {

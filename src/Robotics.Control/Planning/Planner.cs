@@ -6,6 +6,8 @@ namespace Robotics.Control;
 /// <remarks>The policy belongs to whoever plans; the loop only ever touches <see cref="Slot"/> while it is free or answered.</remarks>
 internal sealed class Planner : IDisposable
 {
+    private const int StepPriority = 70;
+
     private readonly IPolicy _policy;
     private readonly TimeProvider _clock;
     private readonly Recorder? _recorder;
@@ -28,7 +30,8 @@ internal sealed class Planner : IDisposable
         if (!_inline)
         {
             _wake = new WakeUp();
-            _thread = RealTimeThread.Start("inference", options.Scheduling.PlannerPriority, options.Scheduling.PlannerCpu, options.Scheduling, Serve);
+            int priority = options.Scheduling.PlannerPriority ?? (policy.Spec.Rows == 1 ? StepPriority : 0);
+            _thread = RealTimeThread.Start("inference", priority, options.Scheduling.PlannerCpu, options.Scheduling, Serve);
         }
     }
 

@@ -51,7 +51,7 @@ public sealed class RealTimeThread
 
     /// <summary>Starts <paramref name="body"/> on a thread of its own; returns once the system has answered its requests.</summary>
     /// <param name="name">Name of the thread, for the report and for debuggers.</param>
-    /// <param name="priority">SCHED_FIFO priority, 1 to 99.</param>
+    /// <param name="priority">SCHED_FIFO priority, 1 to 99; 0: ordinary scheduling.</param>
     /// <param name="cpu">Processor to pin to; null: any.</param>
     /// <param name="options">What else to ask.</param>
     /// <param name="body">Runs to the thread's end; must not throw.</param>
@@ -77,6 +77,11 @@ public sealed class RealTimeThread
 
         if (!OperatingSystem.IsLinux())
         {
+            if (priority == 0)
+            {
+                return new(name, "nothing", "nothing", []);
+            }
+
             Thread.CurrentThread.Priority = ThreadPriority.Highest;
             return new(name, $"SCHED_FIFO {priority}", "highest thread priority", ["real-time scheduling is implemented for Linux only"]);
         }
@@ -86,7 +91,11 @@ public sealed class RealTimeThread
         List<string> refused = [];
 
         int* parameter = stackalloc int[1] { priority };
-        Note($"SCHED_FIFO {priority}", Libc.SchedSetscheduler(0, Libc.SchedFifo, parameter), "run as root, or give CAP_SYS_NICE or an rtprio limit");
+        if (priority > 0)
+        {
+            Note($"SCHED_FIFO {priority}", Libc.SchedSetscheduler(0, Libc.SchedFifo, parameter), "run as root, or give CAP_SYS_NICE or an rtprio limit");
+        }
+
         Note("timer slack 1 ns", Libc.Prctl(Libc.PrSetTimerslack, 1, 0, 0, 0), "");
         if (cpu is { } pinned)
         {
