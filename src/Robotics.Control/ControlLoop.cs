@@ -72,6 +72,8 @@ public sealed partial class ControlLoop : IDisposable
             $"describe {assembler.Length} elements, policy '{spec.Name}' takes {spec.ObservationLength}; build the policy from this manifest");
         check.That(spec.ActionLength == actions.ActionLength, "action",
             $"describes {actions.ActionLength} elements, policy '{spec.Name}' gives {spec.ActionLength}; build the policy from this manifest");
+        check.That(assembler.CommandElements.Count == manifest.Commands.Sum(command => command.Default.Count), "commands",
+            $"have {manifest.Commands.Sum(command => command.Default.Count)} defaults for {assembler.CommandElements.Count} elements");
         check.That(spec.Rows >= 1, "action.rows", $"is {spec.Rows}, expected at least 1");
         check.Throw();
 

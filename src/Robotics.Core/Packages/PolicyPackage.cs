@@ -68,7 +68,16 @@ public sealed class PolicyPackage
         var manifest = Schema.Value.WithDefaults(root).Deserialize(PackageJson.Default.PolicyManifest)! with { Origin = origin };
         ManifestCheck.Run(manifest, check);
         check.Throw();
-        return manifest;
+        return manifest with { Commands = [.. manifest.Commands.Select(OnePerElement)] };
+    }
+
+    // One number may stand for all elements of a command; who reads the manifest shall not have to know.
+    private static CommandSpec OnePerElement(CommandSpec command)
+    {
+        int count = command.Elements.Count;
+        return command with { Lower = Spread(command.Lower), Upper = Spread(command.Upper), Default = Spread(command.Default) };
+
+        IReadOnlyList<float> Spread(IReadOnlyList<float> values) => values.Count == count ? values : [.. Enumerable.Repeat(values[0], count)];
     }
 
     /// <summary>Writes <c>policy.json</c> into <paramref name="folder"/>, each listed file's hash taken from the file that lies

@@ -46,6 +46,8 @@ internal sealed record RunRequest
 /// <summary>One run from the first check to the report: puts the rooms together and holds no logic of its own.</summary>
 internal sealed class RunSession(RunRequest request)
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     private readonly StatusLine _line = new(request.Json, Console.Out);
 
     /// <summary>Runs until the duration is over, a person stops it, or nothing more can happen.</summary>
@@ -149,12 +151,14 @@ internal sealed class RunSession(RunRequest request)
     {
         using var keys = new Keys(loop, stage, request.Broker, command, _line);
         var next = MonotonicTime.SystemNow();
+        // A run that never began has no end of its own.
+        var giveUp = request.Duration is { } duration ? next + duration + s_patience : new MonotonicTime(long.MaxValue);
         bool started = false;
         while (!cancellation.IsCancellationRequested)
         {
             Drain(loop);
             keys.Poll();
-            if (loop.State == ControlState.Stopped || keys.Quit)
+            if (loop.State == ControlState.Stopped || keys.Quit || MonotonicTime.SystemNow() > giveUp)
             {
                 return;
             }

@@ -95,7 +95,7 @@ internal sealed class RoboticsProcess : IDisposable
     {
         if (!_process.WaitForExit(patience))
         {
-            throw new TimeoutException($"Still running after {patience}. Output:\n{string.Join('\n', All)}\nErrors:\n{Errors}");
+            throw new TimeoutException($"Still running after {patience}. Last output:\n{string.Join('\n', All.TakeLast(3))}\nErrors:\n{Errors}");
         }
 
         _process.WaitForExit(); // the readers too
