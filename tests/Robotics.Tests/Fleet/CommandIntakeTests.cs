@@ -4,7 +4,7 @@ using Robotics.Tests.Control;
 
 namespace Robotics.Tests.Fleet;
 
-public sealed class CommandIntakeTests
+public sealed class CommandIntakeTests : IDisposable
 {
     private static readonly TimeSpan Period = TimeSpan.FromMilliseconds(20);
 
@@ -21,6 +21,8 @@ public sealed class CommandIntakeTests
         _intake = new CommandIntake(_robot, new() { ClearEmergencyStop = () => _robot.Stopped = false }, _clock) { Raised = _events.Add };
         Measure();
     }
+
+    public void Dispose() => _robot.Dispose();
 
     [Fact]
     public async Task Take_OfAGoodCommand_MovesTheRobot()

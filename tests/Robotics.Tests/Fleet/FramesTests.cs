@@ -107,9 +107,14 @@ public sealed class FramesTests
     }
 
     [Fact]
-    public void ReadCommand_OfAState_IsForeign()
+    public void ReadCommand_OfAnotherType_IsForeign()
     {
-        Assert.Equal(FrameStatus.Foreign, Frames.ReadCommand(StateFrame(), out _, new float[2]));
+        byte[] frame = CommandFrame(Command);
+        frame[3] = 1;
+        Seal(frame);
+
+        Assert.Equal(FrameStatus.Foreign, Frames.ReadCommand(frame, out _, new float[2]));
+        Assert.NotEqual(FrameStatus.Ok, Frames.ReadCommand(StateFrame(), out _, new float[2]));
     }
 
     [Fact]
