@@ -392,6 +392,19 @@ public sealed class CommandIntakeTests : IDisposable
     }
 
     [Fact]
+    public async Task Stop_HoldsAndTakesNoFurtherClaim()
+    {
+        uint epoch = await Claim();
+        _intake.Take(Frame(epoch, 1));
+
+        _intake.Stop("the end");
+
+        Assert.True(_robot.HoldsNow);
+        Assert.False((await Take("claim")).Ok);
+        Assert.Equal(CommandDrop.NoLease, _intake.Take(Frame(epoch, 2)));
+    }
+
+    [Fact]
     public void Ask_OfAnUnknownRequest_SaysWhatItKnows()
     {
         var reply = Ask("dance");
