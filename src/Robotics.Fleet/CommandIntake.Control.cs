@@ -39,11 +39,12 @@ public sealed partial class CommandIntake
     /// <summary>Gives the local robot back unless somebody holds the lease again; never beside <see cref="TakeOver"/>.</summary>
     public Task GiveBack(CancellationToken cancellation) => Leased ? Task.CompletedTask : ReleaseLocal(cancellation);
 
-    /// <summary>Holds and ends the lease, whoever has it: for the end of the robot side.</summary>
+    /// <summary>Holds, ends the lease and takes no further one: for the end of the robot side.</summary>
     public void Stop(string why)
     {
         lock (_gateway)
         {
+            _ended = true;
             _lease = null;
             HoldFor(HoldReason.RobotMissing, why);
         }
@@ -223,7 +224,8 @@ public sealed partial class CommandIntake
     }
 
     private string? Stopped() =>
-        _emergency || _localMode == RobotMode.EmergencyStop ? $"robot '{_local.Spec.Name}' is in emergency stop; clear it first."
+        _ended ? $"the robot side of '{_local.Spec.Name}' ends; start it again."
+        : _emergency || _localMode == RobotMode.EmergencyStop ? $"robot '{_local.Spec.Name}' is in emergency stop; clear it first."
         : _localMode == RobotMode.Fault ? $"robot '{_local.Spec.Name}' reports a fault ({_localReason}); repair it and try again."
         : null;
 

@@ -30,6 +30,7 @@ public sealed partial class CommandIntake
     private HoldReason _block = HoldReason.None; // why commands are not taken until somebody resumes
     private bool _operatorHold; // outlives leases; resume ends it
     private bool _emergency;
+    private bool _ended;
     private ulong _accepted;
     private ulong _deadManHolds;
     private ulong _states;

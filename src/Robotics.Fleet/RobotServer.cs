@@ -27,7 +27,7 @@ public sealed partial class RobotServer : IAsyncDisposable
     private readonly Channel<MqttApplicationMessage> _outbox = Channel.CreateBounded<MqttApplicationMessage>(
         new BoundedChannelOptions(1024) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
     private readonly Channel<Request> _requests = Channel.CreateBounded<Request>(
-        new BoundedChannelOptions(64) { FullMode = BoundedChannelFullMode.DropWrite, SingleReader = true });
+        new BoundedChannelOptions(64) { SingleReader = true });
     private readonly DelayLine? _lateStates;
     private readonly DelayLine? _lateCommands;
     private readonly Thread _states;
