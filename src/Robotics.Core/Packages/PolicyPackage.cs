@@ -65,10 +65,16 @@ public sealed class PolicyPackage
         var check = new ConfigCheck(origin);
         var root = VersionedJson.Read(Encoding.UTF8.GetBytes(json), origin, Schema.Value, check);
         check.Throw();
+        var manifest = Manifested(root, origin, check);
+        check.Throw();
+        return manifest;
+    }
+
+    private static PolicyManifest Manifested(JsonElement root, string origin, ConfigCheck check)
+    {
         var manifest = Schema.Value.WithDefaults(root).Deserialize(PackageJson.Default.PolicyManifest)! with { Origin = origin };
         ManifestCheck.Run(manifest, check);
-        check.Throw();
-        return manifest with { Commands = [.. manifest.Commands.Select(OnePerElement)] };
+        return check.Ok ? manifest with { Commands = [.. manifest.Commands.Select(OnePerElement)] } : manifest;
     }
 
     // One number may stand for all elements of a command; who reads the manifest shall not have to know.
@@ -123,8 +129,7 @@ public sealed class PolicyPackage
             check.Throw();
         }
 
-        var manifest = Schema.Value.WithDefaults(root).Deserialize(PackageJson.Default.PolicyManifest)! with { Origin = origin };
-        ManifestCheck.Run(manifest, check);
+        var manifest = Manifested(root, origin, check);
         var contents = new Dictionary<string, byte[]>();
         for (int i = 0; i < manifest.Files.Count; i++)
         {
