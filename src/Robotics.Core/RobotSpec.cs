@@ -34,6 +34,10 @@ public enum HoldMode
 
     /// <summary>Puts no effort on any joint.</summary>
     Zero,
+
+    /// <summary>Moves every joint from its last target to the default pose, at a bounded speed, and keeps it there: for robots that
+    /// stand. Joints without a position target are damped.</summary>
+    Pose,
 }
 
 /// <summary>One joint of a robot: its limits and what it takes. Null limits are not given, not zero.</summary>
@@ -117,11 +121,14 @@ public sealed record WorkspaceBox
 /// <summary>What holding means for this robot.</summary>
 public sealed record HoldSpec
 {
-    /// <summary>Keep, damp or zero.</summary>
+    /// <summary>Keep, damp, zero or pose.</summary>
     public HoldMode Mode { get; init; } = HoldMode.Keep;
 
     /// <summary>Nm·s/rad or N·s/m, for <see cref="HoldMode.Damp"/>; 0 to 1000.</summary>
     public float Damping { get; init; } = 1;
+
+    /// <summary>rad/s or m/s towards the default pose, for <see cref="HoldMode.Pose"/>; above 0, at most 100.</summary>
+    public float Speed { get; init; } = 1;
 }
 
 /// <summary>How a simulator plays this robot; absent on real ones.</summary>

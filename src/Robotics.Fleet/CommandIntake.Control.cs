@@ -70,6 +70,9 @@ public sealed partial class CommandIntake
 
         lock (_gateway)
         {
+            // Once before it counts: the first command must not wait for the compiler. The reset forgets what was tried.
+            gate.Apply(_signals, _target, TimeSpan.FromMilliseconds(request.PeriodMs), default, out _);
+            gate.Reset();
             if (Against(request) is { } against)
             {
                 return No(request, against);

@@ -50,7 +50,8 @@ internal sealed class DelayLine : IDisposable
                 return;
             }
 
-            long due = now + ((_delay + (late ? _fault.ReorderBy : TimeSpan.Zero)).Ticks * 100);
+            double grown = _fault.Ramp > TimeSpan.Zero ? Math.Min(1, (now - _begins.Nanoseconds) / (_fault.Ramp.Ticks * 100.0)) : 1;
+            long due = now + (((_delay * grown) + (late ? _fault.ReorderBy : TimeSpan.Zero)).Ticks * 100);
             byte[] copy = message.ToArray();
             _waiting.Enqueue(copy, (due, _order++));
             if (twice)

@@ -48,6 +48,9 @@ public sealed record LinkFault
     /// <summary>Everything goes well until this long after the start.</summary>
     public TimeSpan After { get; init; }
 
+    /// <summary>Delays grow evenly from nothing to their full length over this long; a jump would open a gap between two frames.</summary>
+    public TimeSpan Ramp { get; init; }
+
     /// <summary>Start of the draws.</summary>
     public ulong Seed { get; init; }
 
@@ -62,6 +65,7 @@ public sealed record LinkFault
         check.Range(StateDelay.TotalSeconds, 0, 60, nameof(StateDelay));
         check.Range(CommandDelay.TotalSeconds, 0, 60, nameof(CommandDelay));
         check.Range(After.TotalSeconds, 0, 1e6, nameof(After));
+        check.Range(Ramp.TotalSeconds, 0, 1e6, nameof(Ramp));
         check.Range(ReorderBy.TotalSeconds, 0, 60, nameof(ReorderBy));
         check.Throw();
     }

@@ -19,7 +19,8 @@ public sealed record MujocoStart
 /// before it integrates, and policies are trained on that. <c>joint.effort</c> is what all actuators put on the joint.
 /// Velocities of bodies are in the world's frame unless the signal says <c>body</c>; orientations are w, x, y, z.
 /// <para>Holding, at every physics step. Keep: position targets stay (the last one; before any, where the robot was), a
-/// velocity target becomes 0, and a joint under plain efforts is damped, since an effort kept is not a rest. Damp and zero: the
+/// velocity target becomes 0, and a joint under plain efforts is damped, since an effort kept is not a rest. Pose: position
+/// targets walk to the default pose, other joints are damped. Damp and zero: the
 /// actuator's ctrl is solved so that the joint effort is -damping·dq or 0, also through a position drive's own stiffness; a
 /// ctrl range or an actuator with a filter can keep it from being exact.</para>
 /// Owner: one thread per instance; instances may run in parallel.
@@ -254,8 +255,18 @@ public sealed unsafe class MujocoEnvironment : IEnvironment
             double dq = qvel[joint.Velocity];
             var kind = _mode.Kinds[j];
             var drive = Robot.Joints[j].Command;
-            var hold = Robot.Hold.Mode == HoldMode.Keep && kind == TargetKind.Effort ? HoldMode.Damp : Robot.Hold.Mode;
-            if (holding && hold != HoldMode.Keep)
+            var hold = (Robot.Hold.Mode, kind) switch
+            {
+                (HoldMode.Keep, TargetKind.Effort) => HoldMode.Damp,
+                (HoldMode.Pose, not TargetKind.Position) => HoldMode.Damp,
+                var (mode, _) => mode,
+            };
+            if (holding && hold == HoldMode.Pose)
+            {
+                float reach = Robot.Hold.Speed * (float)(Robot.ServoPeriodMs / 1000);
+                _target[j] += Math.Clamp(Robot.Joints[j].Default - _target[j], -reach, reach);
+            }
+            else if (holding && hold != HoldMode.Keep)
             {
                 double brake = hold == HoldMode.Damp ? -Robot.Hold.Damping * dq : 0;
                 ctrl[joint.Actuator] = joint.Exert(Math.Clamp(brake, -_maxEffort[j], _maxEffort[j]), q, dq);

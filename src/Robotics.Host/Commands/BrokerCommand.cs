@@ -27,6 +27,7 @@ internal static class BrokerCommand
             check.Range(parsed.GetValue(port), 0, 65535, "--port");
             check.That(IPAddress.TryParse(parsed.GetRequiredValue(bind), out var address), "--bind", $"'{parsed.GetValue(bind)}' is no IP address");
             check.Throw();
+            ProcessPriority.Raise();
             await using var broker = new EmbeddedBroker(new EmbeddedBrokerOptions
             {
                 Port = parsed.GetValue(port),

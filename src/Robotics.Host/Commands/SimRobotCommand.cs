@@ -19,6 +19,7 @@ internal static class SimRobotCommand
         var stateDelay = new Option<double>("--state-delay") { Description = "delays every state frame, ms; for link tests", HelpName = "MS" };
         var commandDelay = new Option<double>("--command-delay") { Description = "delays every command frame, ms; for link tests", HelpName = "MS" };
         var delayAfter = new Option<double>("--delay-after") { Description = "seconds until the delays begin", HelpName = "S" };
+        var ramp = new Option<double>("--delay-ramp") { Description = "seconds over which the delays grow to their full length", HelpName = "S" };
         var drop = new Option<double>("--drop") { Description = "share of frames lost in both directions, 0 to 1; for link tests", HelpName = "P" };
         var json = new Option<bool>("--json") { Description = "one JSON object a line instead of text" };
         var command = new Command("sim-robot", """
@@ -29,7 +30,7 @@ internal static class SimRobotCommand
               robotics sim-robot robot.json &
               robotics run my-policy --robot mqtt:my-robot
             """)
-        { robot, seed, duration, stateDelay, commandDelay, delayAfter, drop, json };
+        { robot, seed, duration, stateDelay, commandDelay, delayAfter, ramp, drop, json };
         var broker = new BrokerFlags(command);
         command.SetGuardedAction(async (parsed, cancellation) =>
         {
@@ -44,14 +45,16 @@ internal static class SimRobotCommand
                 StateDelay = TimeSpan.FromMilliseconds(parsed.GetValue(stateDelay)),
                 CommandDelay = TimeSpan.FromMilliseconds(parsed.GetValue(commandDelay)),
                 After = TimeSpan.FromSeconds(parsed.GetValue(delayAfter)),
+                Ramp = TimeSpan.FromSeconds(parsed.GetValue(ramp)),
                 DropRate = parsed.GetValue(drop),
             };
             bool asJson = parsed.GetValue(json);
             var at = broker.ReadOrLocal(parsed);
+            ProcessPriority.Raise();
             using var simulated = new SimulatedRobot(choice.Simulate(), parsed.GetValue(seed));
             await using var server = new RobotServer(simulated, RobotFile.Write(simulated.Spec), at, new RobotServerOptions
             {
-                Fault = fault == new LinkFault { After = fault.After } ? null : fault,
+                Fault = fault == new LinkFault { After = fault.After, Ramp = fault.Ramp } ? null : fault,
                 ClearEmergencyStop = simulated.ClearEmergencyStop,
             });
             server.Raised = happened => Say(asJson, "event", $"{Episodes.Words.Of(happened.Mode)}: {happened.Text}");

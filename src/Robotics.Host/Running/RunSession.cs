@@ -56,6 +56,11 @@ internal sealed class RunSession(RunRequest request)
 
     private async Task<int> InRealTime(CancellationToken cancellation)
     {
+        if (request.RealTime && !ProcessPriority.Raise())
+        {
+            _line.Say("scheduling: the process keeps its ordinary priority; CAP_SYS_NICE would let link threads answer sooner");
+        }
+
         var clock = TimeProvider.System;
         using var policy = PolicyChoice.Load(request.Policy, request.Providers, clock);
         Check(policy.Manifest);

@@ -39,13 +39,14 @@ internal sealed class Go1 : IDisposable
         var first = driven[0];
         var second = driven.First(tick => (tick.Due - first.Due).TotalSeconds >= 1);
         var last = driven[^1];
+        var walking = driven.Where(tick => tick.Due >= second.Due).ToList();
         double seconds = (last.Due - second.Due).TotalSeconds;
         return new(
             (last.Due - first.Due).TotalSeconds,
             (last.Signals[position] - second.Signals[position]) / seconds,
             driven.Max(tick => Math.Abs(tick.Signals[position + 1])),
-            driven.Min(tick => tick.Signals[position + 2]),
-            driven.Max(tick => tick.Signals[position + 2]),
+            walking.Min(tick => tick.Signals[position + 2]),
+            walking.Max(tick => tick.Signals[position + 2]),
             driven.Min(tick => Up(tick.Signals.AsSpan(orientation, 4))),
             Math.Sqrt(Math.Pow(last.Signals[position] - first.Signals[position], 2) + Math.Pow(last.Signals[position + 1] - first.Signals[position + 1], 2)));
     }
@@ -54,6 +55,6 @@ internal sealed class Go1 : IDisposable
     public static double Up(ReadOnlySpan<float> q) => 1 - (2 * ((q[1] * q[1]) + (q[2] * q[2])));
 }
 
-/// <summary>How it walked: seconds driven, mean forward speed after the first second, largest |y|, lowest and highest trunk, least
-/// upright, and how far it got from its start.</summary>
+/// <summary>How it walked: seconds driven; mean forward speed, lowest and highest trunk after the first second (it starts from the
+/// hold's stance, which sags under the robot's soft drives); largest |y|, least upright and way from the start over all of it.</summary>
 internal sealed record Walk(double Seconds, double Speed, double Aside, double Lowest, double Highest, double Upright, double Moved);
