@@ -25,6 +25,7 @@ public sealed partial class ControlLoop
     private ulong _sequence;     // commands of this claim
     private ulong _firstCommand; // first command of this run; 0 before
     private CommandStamp _stamp;
+    private long _rowLateNs; // how long the row's own time is over; 0 while plans are on time
 
     private ulong _plan;
     private long _planNs; // slowest recent request-to-answer, decaying
@@ -242,7 +243,9 @@ public sealed partial class ControlLoop
 
     private bool NextRow()
     {
-        switch (_schedule.Next(_tick, out var row, out long late))
+        var status = _schedule.Next(_tick, out var row, out long late);
+        _rowLateNs = late * _periodNs;
+        switch (status)
         {
             case RowStatus.Due:
                 row.CopyTo(_raw);
@@ -266,7 +269,8 @@ public sealed partial class ControlLoop
     {
         _wanted.CopyTo(_target, 0);
         var elapsed = Timing.Period * Math.Max(1, _tick - _gateTick);
-        _stamp = new(_sequence + 1, _observation.MeasuredAt, Timing.ValidFor);
+        // A row that stands in for a late plan answers to the observation it was meant for, not to the newest one: its age counts.
+        _stamp = new(_sequence + 1, new(_observation.MeasuredAt.Nanoseconds - _rowLateNs), Timing.ValidFor);
         var command = _gate.Apply(_observation.Signals, _target, elapsed, in _stamp, out report);
         _gateTouched += report.Reasons == GateReasons.None ? 0 : 1;
         if (report.Refused)

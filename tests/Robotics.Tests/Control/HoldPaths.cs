@@ -109,6 +109,7 @@ public sealed class HoldPaths
     {
         using var rig = new Rig(PlannerMode.Thread).Driving();
         float last = rig.Robot.Target[0];
+        var answered = rig.Robot.Stamp.ObservedAt;
         rig.Policy.Goal = 0.9f;
         rig.Policy.Free.Reset();
 
@@ -117,6 +118,7 @@ public sealed class HoldPaths
         Assert.False(rig.Robot.HoldsNow);
         Assert.Equal(last, rig.Robot.Target[0]);
         Assert.Equal(1, rig.Loop.Snapshot().RowsRepeated);
+        Assert.Equal(answered, rig.Robot.Stamp.ObservedAt); // the row that stands in is as old as it is
 
         rig.Step();
         Assert.Equal((ControlState.Holding, HoldReason.PlanOverdue), (rig.Loop.State, rig.Loop.Reason));

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json.Nodes;
 using Robotics.Episodes;
 
 namespace Robotics.Tests.Host;
@@ -15,7 +14,7 @@ public sealed class ThreeProcessTests(ITestOutputHelper output)
     {
         using var go1 = new Go1();
         using var world = new World(go1.Robot);
-        using var controller = world.Control(go1, "--command", command, "--duration", "5");
+        using var controller = world.Run(go1.Policy, "go1", go1.Record, "--command", command, "--duration", "5");
         int code = controller.WaitForExit(TimeSpan.FromSeconds(30));
         var walk = Go1.Measure(go1.Record);
         output.WriteLine($"{command}: {walk}");
@@ -38,7 +37,7 @@ public sealed class ThreeProcessTests(ITestOutputHelper output)
         // while it walks, so that before and after share one phase between the robot's steps and the controller's ticks.
         using var go1 = new Go1();
         using var world = new World(go1.Robot, "--command-delay", "20", "--delay-after", "5", "--delay-ramp", "2");
-        using var controller = world.Control(go1, "--command", "vx=1.0", "--duration", "10");
+        using var controller = world.Run(go1.Policy, "go1", go1.Record, "--command", "vx=1.0", "--duration", "10");
         int code = controller.WaitForExit(TimeSpan.FromSeconds(40));
         var walk = Go1.Measure(go1.Record);
         double[] ages = ActionAges(go1.Record);
@@ -55,8 +54,8 @@ public sealed class ThreeProcessTests(ITestOutputHelper output)
     public void Go1_WhenActionsGrowOlderThanTolerated_HoldsBeforeItFalls()
     {
         using var go1 = new Go1();
-        using var world = new World(go1.Robot, "--command-delay", "28", "--state-delay", "7", "--delay-after", "4", "--delay-ramp", "3");
-        using var controller = world.Control(go1, "--command", "vx=1.0", "--duration", "10");
+        using var world = new World(go1.Robot, "--command-delay", "28", "--state-delay", "7", "--delay-after", "5", "--delay-ramp", "1");
+        using var controller = world.Run(go1.Policy, "go1", go1.Record, "--command", "vx=1.0", "--duration", "10");
         Assert.Equal(1, controller.WaitForExit(TimeSpan.FromSeconds(40)));
         AssertHeld(go1, controller, "action age exceeded");
         Assert.InRange(ActionAges(go1.Record).Max(), 38, 60);
@@ -67,7 +66,7 @@ public sealed class ThreeProcessTests(ITestOutputHelper output)
     {
         using var go1 = new Go1();
         using var world = new World(go1.Robot, "--command-delay", "40", "--delay-after", "5");
-        using var controller = world.Control(go1, "--command", "vx=1.0", "--duration", "8");
+        using var controller = world.Run(go1.Policy, "go1", go1.Record, "--command", "vx=1.0", "--duration", "8");
         Assert.Equal(1, controller.WaitForExit(TimeSpan.FromSeconds(40)));
         AssertHeld(go1, controller, "action age exceeded", "command expired");
         Assert.InRange(Go1.Measure(go1.Record).Seconds, 1, 7.5);
@@ -96,45 +95,6 @@ public sealed class ThreeProcessTests(ITestOutputHelper output)
     {
         double[] sorted = [.. values.Order()];
         return sorted[sorted.Length / 2];
-    }
-
-    /// <summary>A broker and a simulated robot, each its own process.</summary>
-    internal sealed class World : IDisposable
-    {
-        private readonly RoboticsProcess _robot;
-
-        public World(string robot, params string[] robotArgs)
-        {
-            Broker = RoboticsProcess.Start("broker", "--port", "0", "--json");
-            Port = (int)JsonNode.Parse(Broker.WaitFor("ready"))!["port"]!;
-            _robot = RoboticsProcess.Start(["sim-robot", robot, "--broker", Url, "--json", .. robotArgs]);
-            _robot.WaitFor("ready");
-        }
-
-        public RoboticsProcess Broker { get; private set; }
-
-        public RoboticsProcess Robot => _robot;
-
-        public int Port { get; }
-
-        public string Url => $"mqtt://127.0.0.1:{Port}";
-
-        public RoboticsProcess Control(Go1 go1, params string[] args) => RoboticsProcess.Start(
-            ["run", go1.Policy, "--robot", "mqtt:go1", "--broker", Url, "--json", "--record", go1.Record, .. args]);
-
-        /// <summary>Starts the broker again on the same port.</summary>
-        public void RestartBroker()
-        {
-            Broker.Dispose();
-            Broker = RoboticsProcess.Start("broker", "--port", Port.ToString(CultureInfo.InvariantCulture), "--json");
-            Broker.WaitFor("ready");
-        }
-
-        public void Dispose()
-        {
-            _robot.Dispose();
-            Broker.Dispose();
-        }
     }
 }
 
