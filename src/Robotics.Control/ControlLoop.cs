@@ -69,17 +69,11 @@ public sealed partial class ControlLoop : IDisposable
         ArgumentNullException.ThrowIfNull(actions);
         Timing = ControlTiming.From(manifest, robot.Spec);
         _options = (options ?? new()).Checked("code");
-        var spec = policy.Spec;
         var check = new ConfigCheck(manifest.Origin);
-        check.That(spec.ObservationLength == assembler.Length, "observations",
-            $"describe {assembler.Length} elements, policy '{spec.Name}' takes {spec.ObservationLength}; build the policy from this manifest");
-        check.That(spec.ActionLength == actions.ActionLength, "action",
-            $"describes {actions.ActionLength} elements, policy '{spec.Name}' gives {spec.ActionLength}; build the policy from this manifest");
-        check.That(assembler.CommandElements.Count == manifest.Commands.Sum(command => command.Default.Count), "commands",
-            $"have {manifest.Commands.Sum(command => command.Default.Count)} defaults for {assembler.CommandElements.Count} elements");
-        check.That(spec.Rows >= 1, "action.rows", $"is {spec.Rows}, expected at least 1");
+        Fit(manifest, policy.Spec, assembler, actions, check);
         check.Throw();
 
+        var spec = policy.Spec;
         _robot = robot;
         _assembler = assembler;
         _actions = actions;
@@ -100,6 +94,28 @@ public sealed partial class ControlLoop : IDisposable
         _wanted = new float[_joints];
         _target = new float[_joints];
         _planner = new Planner(policy, _clock, recorder, _options);
+    }
+
+    /// <summary>Says where a policy's networks and its wiring disagree, before anything else is touched.</summary>
+    public static void Fit(PolicyManifest manifest, PolicySpec spec, ObservationAssembler assembler, ActionMap actions, ConfigCheck check)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(assembler);
+        ArgumentNullException.ThrowIfNull(actions);
+        ArgumentNullException.ThrowIfNull(check);
+        foreach (var (described, taken) in assembler.Groups.Zip(spec.Observation).Where(pair => pair.First.Length != pair.Second.Length))
+        {
+            check.Add("observations", $"'{described.Name}' describes {described.Length} elements, the network's input that it feeds takes {taken.Length}; compare its terms with what the network was trained on");
+        }
+
+        check.That(assembler.Groups.Count == spec.Observation.Count, "observations",
+            $"have {assembler.Groups.Count} groups, policy '{spec.Name}' takes {spec.Observation.Count}");
+        check.That(spec.ActionLength == actions.ActionLength, "action",
+            $"describes {actions.ActionLength} elements, policy '{spec.Name}' gives {spec.ActionLength}; compare 'action.joints' with the network's output");
+        check.That(assembler.CommandElements.Count == manifest.Commands.Sum(command => command.Default.Count), "commands",
+            $"have {manifest.Commands.Sum(command => command.Default.Count)} defaults for {assembler.CommandElements.Count} elements");
+        check.That(spec.Rows >= 1, "action.rows", $"is {spec.Rows}, expected at least 1");
     }
 
     /// <summary>Periods, ages and patience of this run.</summary>

@@ -56,6 +56,12 @@ internal static class CheckCommand
                 try
                 {
                     timing = ControlTiming.From(choice.Manifest, described);
+                    if (problems.Count == 0)
+                    {
+                        var fit = new ConfigCheck(choice.Manifest.Origin);
+                        ControlLoop.Fit(choice.Manifest, choice.Policy.Spec, new ObservationAssembler(choice.Manifest, described), new ActionMap(choice.Manifest, described), fit);
+                        problems.AddRange(fit.Problems);
+                    }
                 }
                 catch (ConfigException wrong)
                 {

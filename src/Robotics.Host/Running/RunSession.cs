@@ -69,6 +69,7 @@ internal sealed class RunSession(RunRequest request)
         var robot = stage.Robot;
         var assembler = new ObservationAssembler(policy.Manifest, robot.Spec);
         var actions = new ActionMap(policy.Manifest, robot.Spec);
+        Fit(policy, assembler, actions);
         using var recorder = OpenRecord(policy, robot, assembler.CommandElements.Count, clock, background: true);
         var loop = new ControlLoop(policy.Manifest, robot, policy.Policy, assembler, actions,
             new ControlOptions { Seed = request.Seed, Duration = request.Duration, Scheduling = new() { RealTime = request.RealTime } }, clock, recorder);
@@ -84,6 +85,7 @@ internal sealed class RunSession(RunRequest request)
                 _line.Say("scheduling: " + report);
             }
 
+            ControlLoop.Rehearse(policy.Manifest, robot.Spec, policy.Policy);
             _line.Say($"{policy.Manifest.Name} drives {robot.Spec.Name}: {policy.Serves}");
             loop.Start();
             await loop.ArmAsync(cancellation).ConfigureAwait(false);
@@ -112,6 +114,7 @@ internal sealed class RunSession(RunRequest request)
         using var robot = new SimulatedRobot(request.Robot.Simulate(), request.Seed, clock);
         var assembler = new ObservationAssembler(policy.Manifest, robot.Spec);
         var actions = new ActionMap(policy.Manifest, robot.Spec);
+        Fit(policy, assembler, actions);
         using var recorder = OpenRecord(policy, robot, assembler.CommandElements.Count, clock, background: false);
         using var loop = new ControlLoop(policy.Manifest, robot, policy.Policy, assembler, actions,
             new ControlOptions { Seed = request.Seed, Duration = request.Duration, Planner = PlannerMode.Inline }, clock, recorder);
@@ -150,6 +153,14 @@ internal sealed class RunSession(RunRequest request)
                 throw new ConfigException($"Policy '{manifest.Name}' cannot drive robot '{robot.Name}'", check.Problems);
             }
         }
+    }
+
+    // Before a record is begun: a run that cannot be leaves none behind.
+    private static void Fit(PolicyChoice policy, ObservationAssembler assembler, ActionMap actions)
+    {
+        var check = new ConfigCheck(policy.Manifest.Origin);
+        ControlLoop.Fit(policy.Manifest, policy.Policy.Spec, assembler, actions, check);
+        check.Throw();
     }
 
     private async Task Watch(ControlLoop loop, Stage stage, CommandVector command, CancellationToken cancellation)

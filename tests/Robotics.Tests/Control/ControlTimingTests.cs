@@ -56,10 +56,18 @@ public sealed class ControlTimingTests
             new Observations.ObservationAssembler(manifest, three), new Observations.ActionMap(manifest, three)));
         Assert.Equal(
             [
-                "observations describe 3 elements, policy 'scripted' takes 2; build the policy from this manifest",
-                "action describes 3 elements, policy 'scripted' gives 2; build the policy from this manifest",
+                "observations 'policy' describes 3 elements, the network's input that it feeds takes 2; compare its terms with what the network was trained on",
+                "action describes 3 elements, policy 'scripted' gives 2; compare 'action.joints' with the network's output",
             ],
             error.Problems);
+    }
+
+    [Fact]
+    public void Rehearse_CallsThePolicyAndLeavesItReadyForARun()
+    {
+        using var policy = new ScriptedPolicy();
+        ControlLoop.Rehearse(Rig.Describe(), new PlantRobot(new HeldClock()).Spec, policy);
+        Assert.True(policy.Calls > 0);
     }
 
     [Fact]

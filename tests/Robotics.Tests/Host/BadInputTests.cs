@@ -76,7 +76,7 @@ public sealed class BadInputTests
     [InlineData("run", "--command", "vx=1")]
     [InlineData("run", "--duration", "-1")]
     [InlineData("run", "--nonsense")]
-    [InlineData("run", "--lock-step")]
+    [InlineData("run", "push-t-reference", "--lock-step")]
     [InlineData("report", "nothing.mcap")]
     [InlineData("sim-robot", "mqtt:x")]
     [InlineData("broker", "--bind", "everywhere")]
