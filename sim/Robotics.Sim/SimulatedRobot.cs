@@ -143,16 +143,7 @@ public sealed class SimulatedRobot : IRobot
         }
 
         _read = true;
-        var newest = _observations.Front;
-        newest.Signals.CopyTo(into.Signals, 0);
-        into.Sequence = newest.Sequence;
-        into.MeasuredAt = newest.MeasuredAt;
-        into.MeasuredAtLocal = newest.MeasuredAt;
-        into.ReceivedAt = newest.MeasuredAt;
-        into.Mode = newest.Mode;
-        into.ModeReason = newest.ModeReason;
-        into.AppliedCommand = newest.AppliedCommand;
-        into.ActionAgeNs = newest.ActionAgeNs;
+        _observations.Front.CopyTo(into);
         return ReadStatus.Fresh;
     }
 
@@ -259,6 +250,8 @@ public sealed class SimulatedRobot : IRobot
         _signals.CopyTo(observation.Signals, 0);
         observation.Sequence = ++_sequence;
         observation.MeasuredAt = now;
+        observation.MeasuredAtLocal = now;
+        observation.ReceivedAt = now;
         observation.Mode = _mode;
         observation.ModeReason = _modeReason;
         observation.AppliedCommand = _applied;

@@ -48,6 +48,21 @@ public sealed class Observation(int length)
     /// <summary>Action age: from the measurement that the applied command answers to the instant the robot applied it,
     /// both on the robot's clock, so no clock offset enters. Nanoseconds; 0 before the first command.</summary>
     public long ActionAgeNs { get; set; }
+
+    /// <summary>Copies everything into <paramref name="into"/>, which has the same length. Allocation-free.</summary>
+    public void CopyTo(Observation into)
+    {
+        ArgumentNullException.ThrowIfNull(into);
+        Signals.CopyTo(into.Signals, 0);
+        into.Sequence = Sequence;
+        into.MeasuredAt = MeasuredAt;
+        into.MeasuredAtLocal = MeasuredAtLocal;
+        into.ReceivedAt = ReceivedAt;
+        into.Mode = Mode;
+        into.ModeReason = ModeReason;
+        into.AppliedCommand = AppliedCommand;
+        into.ActionAgeNs = ActionAgeNs;
+    }
 }
 
 /// <summary>What <see cref="IRobot.Read"/> found. Ordinary results, not errors.</summary>

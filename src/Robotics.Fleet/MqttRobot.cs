@@ -111,16 +111,7 @@ public sealed partial class MqttRobot : IRobot
         }
 
         _everRead = true;
-        var newest = _states.Front;
-        newest.Signals.CopyTo(into.Signals, 0);
-        into.Sequence = newest.Sequence;
-        into.MeasuredAt = newest.MeasuredAt;
-        into.MeasuredAtLocal = newest.MeasuredAtLocal;
-        into.ReceivedAt = newest.ReceivedAt;
-        into.Mode = newest.Mode;
-        into.ModeReason = newest.ModeReason;
-        into.AppliedCommand = newest.AppliedCommand;
-        into.ActionAgeNs = newest.ActionAgeNs;
+        _states.Front.CopyTo(into);
         return ReadStatus.Fresh;
     }
 
