@@ -49,7 +49,7 @@ public sealed record BrokerOptions
     {
         ArgumentNullException.ThrowIfNull(url);
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("mqtt" or "mqtts") || uri.Host.Length == 0
-            || uri.AbsolutePath is not ("" or "/") || uri.Query is not ("" or "?version=3.1.1" or "?version=5"))
+            || uri.Port == 0 || uri.Fragment.Length > 0 || uri.AbsolutePath is not ("" or "/") || uri.Query is not ("" or "?version=3.1.1" or "?version=5"))
         {
             // The password must not be echoed, so neither is the URL once it has a user part.
             string said = url.Contains('@', StringComparison.Ordinal) ? "the broker URL" : $"broker URL '{url}'";
@@ -60,7 +60,7 @@ public sealed record BrokerOptions
         bool tls = uri.Scheme == "mqtts";
         return new()
         {
-            Host = uri.Host,
+            Host = uri.DnsSafeHost, // no brackets around an IPv6 address
             Port = uri.Port > 0 ? uri.Port : tls ? 8883 : 1883,
             Tls = tls,
             User = user[0].Length > 0 ? Uri.UnescapeDataString(user[0]) : null,
@@ -70,7 +70,25 @@ public sealed record BrokerOptions
     }
 
     /// <summary>The broker without any secret.</summary>
-    public override string ToString() => $"{(Tls ? "mqtts" : "mqtt")}://{Host}:{Port.ToString(CultureInfo.InvariantCulture)}";
+    public override string ToString() => $"{(Tls ? "mqtts" : "mqtt")}://{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port.ToString(CultureInfo.InvariantCulture)}";
+
+    /// <summary>Throws when the options contradict each other or a file cannot be read: before anything connects.</summary>
+    /// <exception cref="ConfigException">Everything that is wrong.</exception>
+    public void Check()
+    {
+        var check = new ConfigCheck($"broker {this}");
+        check.That(Tls || (CaFile ?? PinnedSha256 ?? ClientCertificate) is null, "", "is reached without TLS, so a CA file, a pin or a client certificate protects nothing; use mqtts://");
+        check.That(PinnedSha256 is not { } pin || IsSha256(pin), "--broker-pin", "is no SHA-256; expected 64 hex digits, as 'openssl x509 -in broker.pem -noout -fingerprint -sha256' prints them");
+        check.That(CaFile is not { } ca || File.Exists(ca), "--broker-ca", $"names '{CaFile}', which is no file");
+        check.Throw();
+        if (ClientCertificate is { } file)
+        {
+            Certificates.WithKey(file).Dispose();
+        }
+    }
+
+    /// <summary>True when <paramref name="client"/>'s connection is MQTT 5: only that has response topics and content types.</summary>
+    internal static bool SpeaksVersion5(IMqttClient client) => client.Options?.ProtocolVersion == MqttProtocolVersion.V500;
 
     /// <summary>Connects <paramref name="client"/>, on 3.1.1 when the broker refuses 5.</summary>
     /// <param name="client">Not connected.</param>
@@ -82,6 +100,12 @@ public sealed record BrokerOptions
     {
         try
         {
+            if (client.IsConnected)
+            {
+                // Half a connection, one that stands but could not subscribe for example, is none.
+                await client.DisconnectAsync(new MqttClientDisconnectOptions(), cancellation).ConfigureAwait(false);
+            }
+
             var answer = await client.ConnectAsync(Build(Version311), cancellation).ConfigureAwait(false);
             if (answer.ResultCode == MqttClientConnectResultCode.UnsupportedProtocolVersion && !Version311)
             {
@@ -137,7 +161,7 @@ public sealed record BrokerOptions
         using var certificate = X509CertificateLoader.LoadCertificate(shown.GetRawCertData());
         if (PinnedSha256 is { } pin)
         {
-            return string.Equals(certificate.GetCertHashString(HashAlgorithmName.SHA256), pin.Replace(":", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase);
+            return string.Equals(certificate.GetCertHashString(HashAlgorithmName.SHA256), Digits(pin), StringComparison.OrdinalIgnoreCase);
         }
 
         if (CaFile is not { } file)
@@ -152,6 +176,10 @@ public sealed record BrokerOptions
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         return (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) == SslPolicyErrors.None && chain.Build(certificate);
     }
+
+    private static string Digits(string pin) => pin.Replace(":", "", StringComparison.Ordinal);
+
+    private static bool IsSha256(string pin) => Digits(pin) is { Length: 64 } digits && digits.All(char.IsAsciiHexDigit);
 
     private static string Innermost(Exception error)
     {
