@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Security;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using MQTTnet;
@@ -13,6 +14,9 @@ public sealed record BrokerOptions
 {
     /// <summary>The environment variable that a password may come from.</summary>
     public const string PasswordVariable = "ROBOTICS_MQTT_PASSWORD";
+
+    // MQTT 3.1.1's return code 1, "unacceptable protocol version"; MQTTnet hands it through as it came.
+    private const MqttClientConnectResultCode RefusedByOldBroker = (MqttClientConnectResultCode)1;
 
     private const string Example = "mqtt://127.0.0.1:1883 or mqtts://user@broker.example:8883";
 
@@ -107,7 +111,7 @@ public sealed record BrokerOptions
             }
 
             var answer = await client.ConnectAsync(Build(Version311), cancellation).ConfigureAwait(false);
-            if (answer.ResultCode == MqttClientConnectResultCode.UnsupportedProtocolVersion && !Version311)
+            if (answer.ResultCode is MqttClientConnectResultCode.UnsupportedProtocolVersion or RefusedByOldBroker && !Version311)
             {
                 answer = await client.ConnectAsync(Build(true), cancellation).ConfigureAwait(false);
             }
@@ -117,8 +121,8 @@ public sealed record BrokerOptions
                 throw new BrokerException($"Broker {this} refused '{clientId}': {answer.ResultCode}. Check user, password ({PasswordVariable}) and its access rules.");
             }
         }
-        catch (Exception error) when (error is MqttCommunicationException or MqttProtocolViolationException or IOException or System.Net.Sockets.SocketException or System.Security.Authentication.AuthenticationException or TimeoutException
-            || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception error) when ((error is MqttCommunicationException or MqttProtocolViolationException or IOException or System.Net.Sockets.SocketException or AuthenticationException or TimeoutException
+            || (error is OperationCanceledException && !cancellation.IsCancellationRequested)) && error is not BrokerException)
         {
             throw new BrokerException($"No connection to broker {this}: {Innermost(error)}{(Tls ? " With TLS, check --broker-ca or --broker-pin." : "")}", error);
         }
@@ -142,6 +146,7 @@ public sealed record BrokerOptions
                 builder.WithTlsOptions(tls =>
                 {
                     tls.UseTls();
+                    tls.WithSslProtocols(SslProtocols.Tls12 | SslProtocols.Tls13);
                     tls.WithTargetHost(Host);
                     tls.WithCertificateValidationHandler(seen => Trust(seen.Certificate, seen.SslPolicyErrors));
                     if (ClientCertificate is { } file)

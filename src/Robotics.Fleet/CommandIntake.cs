@@ -48,7 +48,7 @@ public sealed partial class CommandIntake
         _target = new float[local.Spec.Joints.Count];
 
         // A robot side that was restarted must not give out an epoch that a controller of before still sends with.
-        _epochs = (uint)clock.GetUtcNow().ToUnixTimeSeconds();
+        _epochs = unchecked((uint)(clock.GetUtcNow().ToUnixTimeMilliseconds() / 10));
     }
 
     /// <summary>Told of everything a person should read, under the lock: it must not wait.</summary>
