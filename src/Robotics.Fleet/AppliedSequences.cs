@@ -11,6 +11,7 @@ internal sealed class AppliedSequences
     private readonly ulong[] _loop = new ulong[Remembered];
     private uint _epoch;
     private ulong _last;
+    private uint _foundEpoch;
     private ulong _foundWire;
     private ulong _foundLoop;
 
@@ -33,9 +34,15 @@ internal sealed class AppliedSequences
         return wire;
     }
 
-    /// <summary>The loop's number of frame <paramref name="wire"/>; 0 when there is none.</summary>
-    public ulong Find(ulong wire)
+    /// <summary>The loop's number of frame <paramref name="wire"/> of lease <paramref name="epoch"/>; 0 when there is none.</summary>
+    public ulong Find(uint epoch, ulong wire)
     {
+        if (epoch != _foundEpoch)
+        {
+            _foundEpoch = epoch; // another lease counts from 1 again
+            _foundWire = 0;
+        }
+
         if (wire == 0 || wire == _foundWire)
         {
             return wire == 0 ? 0 : _foundLoop;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Security;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using MQTTnet;
@@ -13,6 +14,9 @@ public sealed record BrokerOptions
 {
     /// <summary>The environment variable that a password may come from.</summary>
     public const string PasswordVariable = "ROBOTICS_MQTT_PASSWORD";
+
+    // MQTT 3.1.1's return code 1, "unacceptable protocol version"; MQTTnet hands it through as it came.
+    private const MqttClientConnectResultCode RefusedByOldBroker = (MqttClientConnectResultCode)1;
 
     private const string Example = "mqtt://127.0.0.1:1883 or mqtts://user@broker.example:8883";
 
@@ -49,7 +53,7 @@ public sealed record BrokerOptions
     {
         ArgumentNullException.ThrowIfNull(url);
         if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("mqtt" or "mqtts") || uri.Host.Length == 0
-            || uri.AbsolutePath is not ("" or "/") || uri.Query is not ("" or "?version=3.1.1" or "?version=5"))
+            || uri.Port == 0 || uri.Fragment.Length > 0 || uri.AbsolutePath is not ("" or "/") || uri.Query is not ("" or "?version=3.1.1" or "?version=5"))
         {
             // The password must not be echoed, so neither is the URL once it has a user part.
             string said = url.Contains('@', StringComparison.Ordinal) ? "the broker URL" : $"broker URL '{url}'";
@@ -60,7 +64,7 @@ public sealed record BrokerOptions
         bool tls = uri.Scheme == "mqtts";
         return new()
         {
-            Host = uri.Host,
+            Host = uri.DnsSafeHost, // no brackets around an IPv6 address
             Port = uri.Port > 0 ? uri.Port : tls ? 8883 : 1883,
             Tls = tls,
             User = user[0].Length > 0 ? Uri.UnescapeDataString(user[0]) : null,
@@ -70,7 +74,25 @@ public sealed record BrokerOptions
     }
 
     /// <summary>The broker without any secret.</summary>
-    public override string ToString() => $"{(Tls ? "mqtts" : "mqtt")}://{Host}:{Port.ToString(CultureInfo.InvariantCulture)}";
+    public override string ToString() => $"{(Tls ? "mqtts" : "mqtt")}://{(Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host)}:{Port.ToString(CultureInfo.InvariantCulture)}";
+
+    /// <summary>Throws when the options contradict each other or a file cannot be read: before anything connects.</summary>
+    /// <exception cref="ConfigException">Everything that is wrong.</exception>
+    public void Check()
+    {
+        var check = new ConfigCheck($"broker {this}");
+        check.That(Tls || (CaFile ?? PinnedSha256 ?? ClientCertificate) is null, "", "is reached without TLS, so a CA file, a pin or a client certificate protects nothing; use mqtts://");
+        check.That(PinnedSha256 is not { } pin || IsSha256(pin), "--broker-pin", "is no SHA-256; expected 64 hex digits, as 'openssl x509 -in broker.pem -noout -fingerprint -sha256' prints them");
+        check.That(CaFile is not { } ca || File.Exists(ca), "--broker-ca", $"names '{CaFile}', which is no file");
+        check.Throw();
+        if (ClientCertificate is { } file)
+        {
+            Certificates.WithKey(file).Dispose();
+        }
+    }
+
+    /// <summary>True when <paramref name="client"/>'s connection is MQTT 5: only that has response topics and content types.</summary>
+    internal static bool SpeaksVersion5(IMqttClient client) => client.Options?.ProtocolVersion == MqttProtocolVersion.V500;
 
     /// <summary>Connects <paramref name="client"/>, on 3.1.1 when the broker refuses 5.</summary>
     /// <param name="client">Not connected.</param>
@@ -82,8 +104,14 @@ public sealed record BrokerOptions
     {
         try
         {
+            if (client.IsConnected)
+            {
+                // Half a connection, one that stands but could not subscribe for example, is none.
+                await client.DisconnectAsync(new MqttClientDisconnectOptions(), cancellation).ConfigureAwait(false);
+            }
+
             var answer = await client.ConnectAsync(Build(Version311), cancellation).ConfigureAwait(false);
-            if (answer.ResultCode == MqttClientConnectResultCode.UnsupportedProtocolVersion && !Version311)
+            if (answer.ResultCode is MqttClientConnectResultCode.UnsupportedProtocolVersion or RefusedByOldBroker && !Version311)
             {
                 answer = await client.ConnectAsync(Build(true), cancellation).ConfigureAwait(false);
             }
@@ -93,8 +121,8 @@ public sealed record BrokerOptions
                 throw new BrokerException($"Broker {this} refused '{clientId}': {answer.ResultCode}. Check user, password ({PasswordVariable}) and its access rules.");
             }
         }
-        catch (Exception error) when (error is MqttCommunicationException or MqttProtocolViolationException or IOException or System.Net.Sockets.SocketException or System.Security.Authentication.AuthenticationException or TimeoutException
-            || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
+        catch (Exception error) when ((error is MqttCommunicationException or MqttProtocolViolationException or IOException or System.Net.Sockets.SocketException or AuthenticationException or TimeoutException
+            || (error is OperationCanceledException && !cancellation.IsCancellationRequested)) && error is not BrokerException)
         {
             throw new BrokerException($"No connection to broker {this}: {Innermost(error)}{(Tls ? " With TLS, check --broker-ca or --broker-pin." : "")}", error);
         }
@@ -118,6 +146,7 @@ public sealed record BrokerOptions
                 builder.WithTlsOptions(tls =>
                 {
                     tls.UseTls();
+                    tls.WithSslProtocols(SslProtocols.Tls12 | SslProtocols.Tls13);
                     tls.WithTargetHost(Host);
                     tls.WithCertificateValidationHandler(seen => Trust(seen.Certificate, seen.SslPolicyErrors));
                     if (ClientCertificate is { } file)
@@ -137,7 +166,7 @@ public sealed record BrokerOptions
         using var certificate = X509CertificateLoader.LoadCertificate(shown.GetRawCertData());
         if (PinnedSha256 is { } pin)
         {
-            return string.Equals(certificate.GetCertHashString(HashAlgorithmName.SHA256), pin.Replace(":", "", StringComparison.Ordinal), StringComparison.OrdinalIgnoreCase);
+            return string.Equals(certificate.GetCertHashString(HashAlgorithmName.SHA256), Digits(pin), StringComparison.OrdinalIgnoreCase);
         }
 
         if (CaFile is not { } file)
@@ -152,6 +181,10 @@ public sealed record BrokerOptions
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         return (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) == SslPolicyErrors.None && chain.Build(certificate);
     }
+
+    private static string Digits(string pin) => pin.Replace(":", "", StringComparison.Ordinal);
+
+    private static bool IsSha256(string pin) => Digits(pin) is { Length: 64 } digits && digits.All(char.IsAsciiHexDigit);
 
     private static string Innermost(Exception error)
     {

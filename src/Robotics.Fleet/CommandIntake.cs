@@ -46,6 +46,9 @@ public sealed partial class CommandIntake
         _clock = clock;
         _signals = new float[local.Spec.Layout.Length];
         _target = new float[local.Spec.Joints.Count];
+
+        // A robot side that was restarted must not give out an epoch that a controller of before still sends with.
+        _epochs = unchecked((uint)(clock.GetUtcNow().ToUnixTimeMilliseconds() / 10));
     }
 
     /// <summary>Told of everything a person should read, under the lock: it must not wait.</summary>

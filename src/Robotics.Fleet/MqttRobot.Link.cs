@@ -20,6 +20,7 @@ public sealed partial class MqttRobot
     private readonly ConcurrentDictionary<string, byte> _seen = new(); // robots online on this broker
     private readonly TaskCompletionSource<string> _described = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _cameOnline = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ulong _newestState; // the receiver's
     private TaskCompletionSource _gone = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private async Task Begin(CancellationToken cancellation)
@@ -27,8 +28,13 @@ public sealed partial class MqttRobot
         _client.ApplicationMessageReceivedAsync += Receive;
         _client.DisconnectedAsync += _ =>
         {
-            _connected = false; // seen by the loop's next tick
-            _gone.TrySetResult();
+            // MQTTnet tells it late, perhaps when the next connection stands already.
+            if (!_client.IsConnected)
+            {
+                _connected = false; // seen by the loop's next tick
+                _gone.TrySetResult();
+            }
+
             return Task.CompletedTask;
         };
         await Connect(cancellation).ConfigureAwait(false);
@@ -65,7 +71,12 @@ public sealed partial class MqttRobot
             .WithTopicFilter(_topics.Operator, MqttQualityOfServiceLevel.AtLeastOnce)
             .Build();
         await _client.SubscribeAsync(wanted, cancellation).ConfigureAwait(false);
+        _connections++;
         _connected = true;
+        if (!_client.IsConnected)
+        {
+            _connected = false; // it went before anybody could be told
+        }
     }
 
     // One task for everything slow: the connection, the clock offset, the lease.
@@ -184,7 +195,7 @@ public sealed partial class MqttRobot
             PayloadSegment = Documents.Write(request),
             QualityOfServiceLevel = MqttQualityOfServiceLevel.AtLeastOnce,
         };
-        if (!_broker.Version311)
+        if (BrokerOptions.SpeaksVersion5(_client))
         {
             message.ResponseTopic = _topics.Reply(_name);
             message.CorrelationData = Encoding.ASCII.GetBytes(request.Id);
@@ -205,12 +216,17 @@ public sealed partial class MqttRobot
             }
 
             var newest = _commands.Front;
+            if (newest.Connection != _connections)
+            {
+                continue; // meant for a robot of before the outage
+            }
+
             var message = new MqttApplicationMessage
             {
                 Topic = _topics.Command,
                 PayloadSegment = new ArraySegment<byte>(newest.Frame, 0, newest.Length),
                 QualityOfServiceLevel = MqttQualityOfServiceLevel.AtMostOnce,
-                ContentType = _broker.Version311 ? null : Topics.FrameContentType,
+                ContentType = BrokerOptions.SpeaksVersion5(_client) ? Topics.FrameContentType : null,
             };
             try
             {
@@ -228,7 +244,11 @@ public sealed partial class MqttRobot
     {
         var message = received.ApplicationMessage;
         string topic = message.Topic;
-        if (topic == _topics.State)
+        if (message.Retain && (topic == _topics.State || topic == _topics.Operator))
+        {
+            Interlocked.Increment(ref _dropped); // neither a measurement nor a word of an operator comes from the past
+        }
+        else if (topic == _topics.State)
         {
             TakeState(Bytes(message));
         }
@@ -274,9 +294,24 @@ public sealed partial class MqttRobot
             return;
         }
 
+        if (header.Sequence <= _newestState)
+        {
+            Interlocked.Increment(ref _dropped); // out of order, or twice
+            return;
+        }
+
+        _newestState = header.Sequence;
         uint epoch = _epoch;
-        _epochSeen |= epoch != 0 && header.Epoch == epoch;
-        _leaseLost |= _epochSeen && epoch != 0 && header.Epoch != epoch;
+        bool ours = epoch != 0 && header.Epoch == epoch;
+        if (ours)
+        {
+            _epochSeen = epoch;
+        }
+        else if (epoch != 0 && epoch == _epochSeen)
+        {
+            _epochLost = epoch;
+        }
+
         observation.Sequence = header.Sequence;
         observation.MeasuredAt = header.MeasuredAt;
         observation.ReceivedAt = now;
@@ -284,8 +319,7 @@ public sealed partial class MqttRobot
         observation.MeasuredAtLocal = _offset.Known ? new(header.MeasuredAt.Nanoseconds - _offset.OffsetNs) : now;
         observation.Mode = header.Mode;
         observation.ModeReason = header.Reason;
-        bool ours = epoch != 0 && header.Epoch == epoch;
-        observation.AppliedCommand = ours ? _sequences.Find(header.AppliedCommand) : 0;
+        observation.AppliedCommand = ours ? _sequences.Find(epoch, header.AppliedCommand) : 0;
         observation.ActionAgeNs = ours ? header.ActionAgeNs : 0;
         states.Publish();
         _measured = true;
@@ -305,7 +339,7 @@ public sealed partial class MqttRobot
         }
         else if (reply.Id == "renew-" + _epoch && !reply.Ok)
         {
-            _leaseLost = true;
+            _epochLost = _epoch;
         }
     }
 
@@ -340,6 +374,7 @@ public sealed partial class MqttRobot
         if (robot == _topics.Robot)
         {
             _online = online;
+            _newestState = 0; // a robot side that begins anew counts anew
             if (online)
             {
                 _cameOnline.TrySetResult();

@@ -43,9 +43,10 @@ public sealed partial class MqttRobot : IRobot
     private volatile bool _connected;
     private volatile bool _online;
     private volatile bool _measured;
-    private volatile bool _leaseLost;
     private volatile uint _epoch;    // 0: not claimed
-    private volatile bool _epochSeen; // a state frame of our lease has come
+    private volatile uint _epochSeen; // the lease that state frames were of, once they were ours
+    private volatile uint _epochLost; // the lease that the robot side said is over
+    private volatile int _connections; // counts them: what was meant for an earlier one never leaves
     private ulong _dropped;
     private ulong _overwritten;
     private bool _everRead;
@@ -63,7 +64,7 @@ public sealed partial class MqttRobot : IRobot
         {
             var reason = !_connected ? HoldReason.LinkLost
                 : !_online || !_measured ? HoldReason.RobotMissing
-                : _leaseLost ? HoldReason.LeaseLost
+                : _epoch is > 0 and var epoch && epoch == _epochLost ? HoldReason.LeaseLost
                 : HoldReason.None;
             return new(reason == HoldReason.None, reason, Ticks(_offset.RoundTripNs), Ticks(_offset.OffsetNs), Volatile.Read(ref _dropped));
         }
@@ -83,6 +84,7 @@ public sealed partial class MqttRobot : IRobot
     {
         ArgumentNullException.ThrowIfNull(broker);
         ArgumentNullException.ThrowIfNull(options);
+        broker.Check();
         var link = new MqttRobot(broker, robot, options, clock);
         try
         {
@@ -134,6 +136,7 @@ public sealed partial class MqttRobot : IRobot
             (uint)Math.Clamp(command.ValidFor.TotalMicroseconds, 0, uint.MaxValue),
             command.IsHold);
         var slot = _commands!.Back;
+        slot.Connection = _connections;
         slot.Length = Frames.WriteCommand(slot.Frame, in header, command.Target);
         _commands.Publish();
         _wake.Signal();
@@ -158,8 +161,6 @@ public sealed partial class MqttRobot : IRobot
             throw new RobotRefusedException($"Robot '{_topics.Robot}' at {_broker} refused the claim: {reply.Text}");
         }
 
-        _epochSeen = false;
-        _leaseLost = false;
         _epoch = reply.Epoch;
     }
 
@@ -224,5 +225,7 @@ public sealed partial class MqttRobot : IRobot
         public byte[] Frame { get; } = new byte[Frames.CommandOverhead + (4 * joints)];
 
         public int Length { get; set; }
+
+        public int Connection { get; set; }
     }
 }

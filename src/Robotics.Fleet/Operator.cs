@@ -23,6 +23,7 @@ public static class OperatorClient
     public static async Task TellControllerAsync(BrokerOptions broker, string robot, OperatorRequest request, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(broker);
+        broker.Check();
         using var client = new MqttClientFactory().CreateMqttClient();
         await broker.ConnectAsync(client, NewName(), null, cancellation).ConfigureAwait(false);
         await client.PublishAsync(new MqttApplicationMessageBuilder()
@@ -39,6 +40,7 @@ public static class OperatorClient
     public static async Task<ControlReply> AskRobotAsync(BrokerOptions broker, string robot, string word, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(broker);
+        broker.Check();
         var topics = new Topics(robot);
         string name = NewName();
         var request = new ControlRequest { Do = word, Id = name, Client = name };

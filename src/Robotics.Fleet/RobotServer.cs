@@ -45,13 +45,14 @@ public sealed partial class RobotServer : IAsyncDisposable
     /// <param name="broker">Where to.</param>
     /// <param name="options">How strict; null: the defaults.</param>
     /// <param name="clock">The robot's clock; null: the system's.</param>
-    /// <exception cref="ConfigException">The robot's name cannot stand in a topic, or a fault rate makes no sense.</exception>
+    /// <exception cref="ConfigException">The robot's name cannot stand in a topic, the broker options contradict each other, or a fault rate makes no sense.</exception>
     public RobotServer(IRobot local, string descriptionJson, BrokerOptions broker, RobotServerOptions? options = null, TimeProvider? clock = null)
     {
         ArgumentNullException.ThrowIfNull(local);
         ArgumentNullException.ThrowIfNull(descriptionJson);
         ArgumentNullException.ThrowIfNull(broker);
         options ??= new();
+        broker.Check();
         _local = local;
         _description = System.Text.Encoding.UTF8.GetBytes(descriptionJson);
         _broker = broker;
@@ -200,7 +201,7 @@ public sealed partial class RobotServer : IAsyncDisposable
             Topic = _topics.State,
             PayloadSegment = System.Runtime.InteropServices.MemoryMarshal.TryGetArray<byte>(frame, out var bytes) ? bytes : frame.ToArray(),
             QualityOfServiceLevel = MqttQualityOfServiceLevel.AtMostOnce,
-            ContentType = _broker.Version311 ? null : Topics.FrameContentType,
+            ContentType = BrokerOptions.SpeaksVersion5(_client) ? Topics.FrameContentType : null,
         };
         _leaving = SendQuietly(message);
         Interlocked.Increment(ref _sent);
