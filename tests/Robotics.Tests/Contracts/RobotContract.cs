@@ -115,7 +115,7 @@ public sealed class RobotContract
             from file in Directory.EnumerateFiles(AppContext.BaseDirectory, "Robotics.*.dll")
             where !Path.GetFileName(file).StartsWith("Robotics.Tests", StringComparison.Ordinal)
             from type in Assembly.LoadFrom(file).GetTypes()
-            where type.IsClass && !type.IsAbstract && type.IsAssignableTo(typeof(IRobot)) && !covered.Contains(type)
+            where type.IsClass && !type.IsAbstract && !type.IsNestedPrivate && type.IsAssignableTo(typeof(IRobot)) && !covered.Contains(type)
             select $"{type} has no {nameof(IRobotFixture)} in the tests";
         Assert.Empty(missing);
     }
