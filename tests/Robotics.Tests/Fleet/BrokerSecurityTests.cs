@@ -61,6 +61,55 @@ public sealed class BrokerSecurityTests : IDisposable
     }
 
     [Fact]
+    public async Task Tls_WithAClientCertificate_GetsIntoABrokerThatAsksForOne()
+    {
+        const string Mosquitto = "/usr/sbin/mosquitto";
+        Assert.SkipUnless(File.Exists(Mosquitto), "mosquitto is not installed: apt install mosquitto");
+        var (server, certificate) = SelfSigned("pem");
+        var (client, other) = SelfSigned("pem", "controller");
+        string trusted = Path.Combine(_folder, "clients.pem");
+        File.WriteAllText(trusted, other.ExportCertificatePem());
+        using var probe = new TcpListener(IPAddress.Loopback, 0);
+        probe.Start();
+        int port = ((IPEndPoint)probe.LocalEndpoint).Port;
+        probe.Stop();
+        string config = Path.Combine(_folder, "mosquitto.conf");
+        File.WriteAllText(config, $"""
+            listener {port} 127.0.0.1
+            allow_anonymous true
+            require_certificate true
+            cafile {trusted}
+            certfile {server}
+            keyfile {server}
+            user root
+
+            """);
+        using var broker = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(Mosquitto, ["-c", config]) { RedirectStandardError = true })!;
+        try
+        {
+            var at = new BrokerOptions { Port = port, Tls = true, PinnedSha256 = certificate.GetCertHashString(HashAlgorithmName.SHA256), ClientCertificate = client };
+            using var with = new MQTTnet.MqttClientFactory().CreateMqttClient();
+            for (int attempt = 0; !with.IsConnected; attempt++)
+            {
+                try
+                {
+                    await at.ConnectAsync(with, "with", null, CancellationToken.None);
+                }
+                catch (BrokerException) when (attempt < 200 && !broker.HasExited)
+                {
+                    await Task.Delay(10, TestContext.Current.CancellationToken); // the broker's process is still starting
+                }
+            }
+
+            await Refused(at with { ClientCertificate = null }, $"mqtts://127.0.0.1:{port}");
+        }
+        finally
+        {
+            broker.Kill();
+        }
+    }
+
+    [Fact]
     public async Task Password_RightGetsInAndWrongIsToldWhatToCheck()
     {
         await using var rig = await FleetRig.Start(

@@ -57,6 +57,21 @@ public sealed class MqttOutageTests
     }
 
     [Fact]
+    public async Task Dispose_WhileTheBrokerIsAway_Ends()
+    {
+        await using var rig = await Start();
+        var robot = await rig.Controller();
+        await Claim(robot);
+        await rig.Broker.DisposeAsync();
+        await Until(() => robot.Link.Reason == HoldReason.LinkLost, "the loss");
+        robot.EmergencyStop(); // reaches nobody, breaks nothing
+        await robot.ReleaseAsync(CancellationToken.None);
+        await Task.Run(robot.Dispose, CancellationToken.None).WaitAsync(Patience, TestContext.Current.CancellationToken);
+        robot.Dispose();
+        await Until(() => rig.Body.HoldsNow, "the robot's own hold");
+    }
+
+    [Fact]
     public async Task Mosquitto_KilledAndRestarted_IsFoundAgain_AndNothingOfBeforeArrives()
     {
         const string Mosquitto = "/usr/sbin/mosquitto";
