@@ -113,12 +113,18 @@ public sealed partial class ControlLoop
         return frozen;
     }
 
+    private int _oldTicks; // ticks in a row at which the robot reported an action older than tolerated
+
     // Does the robot do what this run commands, and soon enough?
     private HoldReason Following()
     {
         // Only commands of this run count: what an older claim left behind says nothing about this one.
         ulong applied = _observation.AppliedCommand;
-        if (_firstCommand > 0 && applied >= _firstCommand && applied <= _sequence && _observation.ActionAgeNs > Timing.MaxActionAge.Ticks * 100)
+        bool old = _firstCommand > 0 && applied >= _firstCommand && applied <= _sequence && _observation.ActionAgeNs > Timing.MaxActionAge.Ticks * 100;
+
+        // As many ticks as the manifest lets an old row stand in for a late plan, and no more.
+        _oldTicks = old ? _oldTicks + 1 : 0;
+        if (_oldTicks > Timing.LateTicks)
         {
             return Found(HoldReason.ActionAgeExceeded, _observation.ActionAgeNs / 1e6, Timing.MaxActionAge.TotalMilliseconds);
         }

@@ -68,11 +68,11 @@ public sealed partial class CommandIntake
             return Refuse(request, $"robot '{_local.Spec.Name}' cannot take this claim: {string.Join("; ", unfit.Problems)}.");
         }
 
+        // Once before it counts, and outside the lock: neither the first command nor a state may wait for the compiler.
+        gate.Apply(new float[_signals.Length], new float[_target.Length], TimeSpan.FromMilliseconds(request.PeriodMs), default, out _);
+        gate.Reset();
         lock (_gateway)
         {
-            // Once before it counts: the first command must not wait for the compiler. The reset forgets what was tried.
-            gate.Apply(_signals, _target, TimeSpan.FromMilliseconds(request.PeriodMs), default, out _);
-            gate.Reset();
             if (Against(request) is { } against)
             {
                 return No(request, against);

@@ -364,7 +364,8 @@ public sealed record TimingSpec
     /// <summary>Oldest observation that may be acted on, ms; null: one control period plus one state period.</summary>
     public double? MaxObservationAgeMs { get; init; }
 
-    /// <summary>Oldest action age (observation measured to action applied) that is tolerated, ms; null: two control periods.</summary>
+    /// <summary>Oldest action age (observation measured to action applied) that is tolerated, ms; null: two control periods. It may
+    /// be exceeded for <see cref="LateTicks"/> ticks in a row, as when a row stands in for a late plan.</summary>
     public double? MaxActionAgeMs { get; init; }
 
     /// <summary>Time from the tick to the instant its action is sent, ms; the plan's time budget for step policies.

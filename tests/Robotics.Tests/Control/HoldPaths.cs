@@ -236,6 +236,17 @@ public sealed class HoldPaths
     }
 
     [Fact]
+    public void Tick_WhenOneActionIsTooOld_DrivesOnAsTheManifestAllows()
+    {
+        using var rig = new Rig().Driving(); // late_ticks is 1
+        rig.Robot.ActionAgeNs = 500_000_000;
+        rig.Step();
+        rig.Robot.ActionAgeNs = 5_000_000;
+        rig.Step(3);
+        Assert.Equal(ControlState.Running, rig.Loop.State);
+    }
+
+    [Fact]
     public void Tick_WhenAnOlderClaimsActionAgeIsReported_IgnoresIt()
     {
         using var rig = new Rig();
