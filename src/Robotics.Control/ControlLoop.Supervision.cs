@@ -3,7 +3,8 @@ namespace Robotics.Control;
 public sealed partial class ControlLoop
 {
     private int _requests;
-    private bool _arming;   // claimed; Armed follows at the first tick that passes every check
+    private bool _arming;   // claimed; Armed follows when every check has passed for as long as it takes to settle
+    private long _steadyTicks; // in a row that passed every check since the claim
     private bool _wantsRun; // Run or Resume was asked for and no hold came since
     private HoldReason _blocking;
     private double _measured; // figures of _blocking
@@ -208,9 +209,10 @@ public sealed partial class ControlLoop
         }
         else if (_blocking != HoldReason.None)
         {
+            _steadyTicks = 0;
             Cause(_blocking, _measured, _limit);
         }
-        else if (_arming && State == ControlState.Idle)
+        else if (_arming && State == ControlState.Idle && ++_steadyTicks * Timing.Period >= _options.Settle)
         {
             Move(_supervisor.Arm(), ControlState.Idle, HoldReason.Ready, 0, 0);
         }

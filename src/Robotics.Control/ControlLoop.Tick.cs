@@ -80,7 +80,7 @@ public sealed partial class ControlLoop
             command = Seal(out gate);
         }
 
-        if (State != ControlState.Idle)
+        if (State != ControlState.Idle || _arming)
         {
             _robot.Send(in command); // empty, which means hold, unless a row passed the gate
         }

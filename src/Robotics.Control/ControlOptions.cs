@@ -25,6 +25,10 @@ public sealed record ControlOptions
     /// <summary>A tick that wakes later than this many periods is a clock jump; 2 to 100.</summary>
     public int ClockJumpPeriods { get; init; } = 3;
 
+    /// <summary>How long every check must pass without a break between the claim and Armed, 0 to 60 s: a path that has just been
+    /// opened stutters. Holds are sent meanwhile.</summary>
+    public TimeSpan Settle { get; init; }
+
     /// <summary>Patience for the first plan of a run, while the robot holds; 10 ms to 60 s.</summary>
     public TimeSpan FirstPlan { get; init; } = TimeSpan.FromSeconds(1);
 
@@ -39,6 +43,7 @@ public sealed record ControlOptions
         var check = new ConfigCheck(source);
         check.That(Duration is null || Duration > TimeSpan.Zero, "ControlOptions.Duration", FormattableString.Invariant($"is {Duration}, expected above 0, or null"));
         check.Range(ClockJumpPeriods, 2, 100, "ControlOptions.ClockJumpPeriods");
+        check.Range(Settle.TotalSeconds, 0, 60, "ControlOptions.Settle (s)");
         check.Range(FirstPlan.TotalMilliseconds, 10, 60_000, "ControlOptions.FirstPlan (ms)");
         check.Range(Scheduling.LoopPriority, 1, 99, "SchedulingOptions.LoopPriority");
         check.Range(Scheduling.PlannerPriority ?? 0, 0, 99, "SchedulingOptions.PlannerPriority");

@@ -15,6 +15,9 @@ public sealed partial class RobotServer : IAsyncDisposable
     private static readonly TimeSpan DeadManPeriod = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan IdlePeriod = TimeSpan.FromMilliseconds(20);
 
+    private const double Creep = 0.97;
+    private const double Again = 0.05;
+
     private readonly IRobot _local;
     private readonly byte[] _description;
     private readonly BrokerOptions _broker;
@@ -137,7 +140,6 @@ public sealed partial class RobotServer : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    // Absolute schedule: every state is due one period after the one before was due, however long the work took.
     private void RunStates()
     {
         var observation = new Observation(_local.Spec.Layout.Length);
@@ -153,12 +155,15 @@ public sealed partial class RobotServer : IAsyncDisposable
 
             if (now >= due)
             {
-                if (_local.Read(observation) == ReadStatus.Fresh)
+                // Due a little before a whole period, and again soon when nothing is new yet: so the schedule creeps to the
+                // instant at which the robot measures, instead of adding up to a whole period of age by chance.
+                bool fresh = _local.Read(observation) == ReadStatus.Fresh;
+                if (fresh)
                 {
                     SendState(_intake.Observe(observation), observation.Signals);
                 }
 
-                due = now - due > period ? now + period : due + period; // after a suspension no burst
+                due = now + (period * (fresh ? Creep : Again));
             }
 
             var next = now + (_intake.Leased ? DeadManPeriod : IdlePeriod);

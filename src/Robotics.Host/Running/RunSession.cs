@@ -46,6 +46,7 @@ internal sealed record RunRequest
 /// <summary>One run from the first check to the report: puts the rooms together and holds no logic of its own.</summary>
 internal sealed class RunSession(RunRequest request)
 {
+    private static readonly TimeSpan s_settle = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
     private readonly StatusLine _line = new(request.Json, Console.Out);
@@ -72,7 +73,7 @@ internal sealed class RunSession(RunRequest request)
         Fit(policy, assembler, actions);
         using var recorder = OpenRecord(policy, robot, assembler.CommandElements.Count, clock, background: true);
         var loop = new ControlLoop(policy.Manifest, robot, policy.Policy, assembler, actions,
-            new ControlOptions { Seed = request.Seed, Duration = request.Duration, Scheduling = new() { RealTime = request.RealTime } }, clock, recorder);
+            new ControlOptions { Seed = request.Seed, Duration = request.Duration, Settle = s_settle, Scheduling = new() { RealTime = request.RealTime } }, clock, recorder);
         int code;
         try
         {

@@ -236,6 +236,22 @@ public sealed class HoldPaths
     }
 
     [Fact]
+    public async Task Arm_WhenThePathStutters_WaitsUntilItHasBeenSteady()
+    {
+        using var rig = new Rig(options: new() { Settle = Rig.Period * 5 });
+        await rig.Loop.ArmAsync(TestContext.Current.CancellationToken);
+        rig.Step(4);
+        rig.Robot.Delay = TimeSpan.FromSeconds(1);
+        rig.Step();
+        rig.Robot.Delay = TimeSpan.Zero;
+        rig.Step(4);
+        Assert.Equal(ControlState.Idle, rig.Loop.State); // the stutter began it anew
+        rig.Step();
+        Assert.Equal(ControlState.Armed, rig.Loop.State);
+        Assert.True(rig.Robot.Holds > 0);
+    }
+
+    [Fact]
     public void Tick_WhenOneActionIsTooOld_DrivesOnAsTheManifestAllows()
     {
         using var rig = new Rig().Driving(); // late_ticks is 1

