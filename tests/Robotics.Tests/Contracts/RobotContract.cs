@@ -253,15 +253,16 @@ public sealed class RobotContract
         hand.Move();
         hand.Hold();
         _ = robot.Link;
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 10_000; i++)
+        Assert.Equal(0, Allocated.ByThisThread(() =>
         {
-            hand.Move();
-            _ = robot.Link;
-        }
+            for (int i = 0; i < 10_000; i++)
+            {
+                hand.Move();
+                _ = robot.Link;
+            }
 
-        hand.Hold();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            hand.Hold();
+        }));
     }
 
     private static Task Claim(IRobot robot) => robot.ClaimAsync(CommandMode.Native(robot.Spec), CancellationToken.None);

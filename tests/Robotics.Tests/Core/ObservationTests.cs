@@ -134,14 +134,14 @@ public sealed class ObservationTests
         assembler.Assemble(Frame, TimeSpan.Zero, command, action, target, into);
         map.Reset(target);
         map.Map(action, target, target);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 10_000; i++)
+        Assert.Equal(0, Allocated.ByThisThread(() =>
         {
-            assembler.Assemble(Frame, TimeSpan.FromMilliseconds(i), command, action, target, into);
-            map.Map(action, target, target);
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            for (int i = 0; i < 10_000; i++)
+            {
+                assembler.Assemble(Frame, TimeSpan.FromMilliseconds(i), command, action, target, into);
+                map.Map(action, target, target);
+            }
+        }));
     }
 
     [Fact]

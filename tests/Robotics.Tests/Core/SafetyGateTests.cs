@@ -194,13 +194,13 @@ public sealed class SafetyGateTests
         float[] target = [0.5f];
         float[] frame = new float[3];
         gate.Apply(frame, target, Tick, default, out _);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 10_000; i++)
+        Assert.Equal(0, Allocated.ByThisThread(() =>
         {
-            gate.Apply(frame, target, Tick, default, out _);
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+            for (int i = 0; i < 10_000; i++)
+            {
+                gate.Apply(frame, target, Tick, default, out _);
+            }
+        }));
     }
 
     [Fact]

@@ -73,9 +73,10 @@ public class PushTController
         float[] observation = Observation();
         float[] chunk = new float[16];
         policy.Plan(observation, s_never, chunk);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        policy.Plan(observation, s_never, chunk);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.ByThisThread(() =>
+        {
+            policy.Plan(observation, s_never, chunk);
+        }));
         Assert.All(chunk, value => Assert.InRange(value, 0f, 0.512f));
     }
 

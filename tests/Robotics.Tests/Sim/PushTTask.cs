@@ -243,18 +243,18 @@ public sealed class PushTTask : IDisposable
             _table.Step(target, _signals);
         }
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 200; i++)
+        Assert.Equal(0, Allocated.ByThisThread(() =>
         {
-            target[0] = 0.2f + (0.0005f * i);
-            _table.Step(target, _signals);
-            if (i % 50 == 0)
+            for (int i = 0; i < 200; i++)
             {
-                _table.Reset((ulong)i, _signals);
+                target[0] = 0.2f + (0.0005f * i);
+                _table.Step(target, _signals);
+                if (i % 50 == 0)
+                {
+                    _table.Reset((ulong)i, _signals);
+                }
             }
-        }
-
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        }));
     }
 
     /// <summary>The position to reset to so that turning about the centre of gravity ends at <paramref name="pose"/>.</summary>
