@@ -90,6 +90,16 @@ public static class ChunkSampling
         return new EnergySamples(x, calls, first, last);
     }
 
+    /// <summary>Asks a network that needs no sampler.</summary>
+    /// <param name="network">Trained by <see cref="Imitation.LeastSquares"/>.</param>
+    /// <param name="conditions">[N, C], normalised.</param>
+    /// <returns>[N, H, Da], normalised.</returns>
+    public static float[] Direct(Network network, float[] conditions)
+    {
+        var batch = new Batch(network, conditions);
+        return batch.Ask(new float[batch.Length], 0);
+    }
+
     private sealed class Batch
     {
         private readonly Network _network;

@@ -12,8 +12,9 @@ public sealed record UnrolledEnergyOptions
     /// <summary>Multiplies the gradient; above 0.</summary>
     public double StepSize { get; init; } = 1;
 
-    /// <summary>Only the last step carries a loss; otherwise the mean over all.</summary>
-    public bool LastStepOnly { get; init; }
+    /// <summary>Only the last step carries a loss ("truncated"); otherwise the mean over all, which asks the first step alone to
+    /// reach the demonstration.</summary>
+    public bool LastStepOnly { get; init; } = true;
 
     /// <summary>A step's start is a constant: the loss does not reach back through earlier steps.</summary>
     public bool Detach { get; init; } = true;
