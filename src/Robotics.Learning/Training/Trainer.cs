@@ -82,6 +82,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Trains to the end, or until cancelled; a later call or a later process goes on.</summary>
     /// <param name="progress">Told once per line of metrics; null: nobody.</param>
     /// <param name="cancellation">Stops between two updates.</param>
+    /// <exception cref="InvalidOperationException">The loss is no longer finite; nothing of it was written.</exception>
     public void Run(IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
     {
         long began = Step, started = Stopwatch.GetTimestamp();
@@ -104,6 +105,13 @@ public sealed class Trainer : IDisposable
                 var line = new TrainingProgress(
                     Step, losses.item<float>() / lines, norm.item<float>(), rate, (Step - began) * _options.Batch / seconds);
                 losses.zero_();
+                if (!double.IsFinite(line.Loss))
+                {
+                    throw new InvalidOperationException(
+                        $"The loss is {line.Loss} after {Step} updates of {_method.Name}. Lower the learning rate (now {_options.LearningRate}) or "
+                        + "look for extreme values in the data; the last checkpoint is from before.");
+                }
+
                 Append(line);
                 progress?.Report(line);
             }

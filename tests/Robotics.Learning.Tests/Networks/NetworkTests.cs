@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using static TorchSharp.torch;
@@ -109,6 +110,19 @@ public sealed class NetworkTests(ITestOutputHelper output)
         var (_, gradient) = network.EnergyGradient(randn(4, 16, 2), randn(4, 2), keepGraph: true);
         gradient.square().sum().backward();
         Assert.True(network.Weights["hidden0_weight"].grad!.abs().max().item<float>() > 1e-4f);
+    }
+
+    [Theory]
+    [InlineData("mlp energy")]
+    [InlineData("unet velocity")]
+    [InlineData("transformer denoiser")]
+    public void Spec_ThroughJson_IsTheSameNetwork(string name)
+    {
+        string json = JsonSerializer.Serialize(_specs[name]);
+        var read = JsonSerializer.Deserialize<NetworkSpec>(json)!;
+        Assert.Equal(json, JsonSerializer.Serialize(read));
+        Assert.Equal(_specs[name].GetType(), read.GetType());
+        Assert.Equal(_specs[name].Weights().Select(w => (w.Name, w.Count)), read.Weights().Select(w => (w.Name, w.Count)));
     }
 
     [Theory]

@@ -112,6 +112,20 @@ public sealed class TrainerTests : IDisposable
     }
 
     [Fact]
+    public void Run_WhenTheLossIsNoNumber_StopsWithoutTouchingTheCheckpoint()
+    {
+        using var network = new Network(_spec, 1);
+        var method = new Wrapped(new FlowMatching(network, FlowTime.Uniform), (call, loss) => call == 25 ? loss * float.NaN : loss);
+        using var trainer = new Trainer(method, Data(), _options, _folder);
+        var error = Assert.Throws<InvalidOperationException>(
+            () => trainer.Run(cancellation: TestContext.Current.CancellationToken));
+        Assert.StartsWith("The loss is NaN after 30 updates of flow_matching(Uniform).", error.Message, StringComparison.Ordinal);
+        using var again = new Network(_spec, 1);
+        using var resumed = new Trainer(new FlowMatching(again, FlowTime.Uniform), Data(), _options, _folder);
+        Assert.Equal(20, resumed.Step);
+    }
+
+    [Fact]
     public void Constructor_OverAnotherRunsCheckpoint_Refuses()
     {
         Train(_options, _folder);
@@ -169,7 +183,16 @@ public sealed class TrainerTests : IDisposable
     {
         using var network = new Network(_spec, 1);
         using var stop = new CancellationTokenSource();
-        using var trainer = new Trainer(new StopAt(new FlowMatching(network, FlowTime.Uniform), step, stop), Data(), _options, folder);
+        var method = new Wrapped(new FlowMatching(network, FlowTime.Uniform), (call, loss) =>
+        {
+            if (call == step)
+            {
+                stop.Cancel();
+            }
+
+            return loss;
+        });
+        using var trainer = new Trainer(method, Data(), _options, folder);
         trainer.Run(null, stop.Token);
         Assert.Equal(step, trainer.Step);
     }
@@ -181,7 +204,7 @@ public sealed class TrainerTests : IDisposable
         public void Report(TrainingProgress value) => Lines.Add(value);
     }
 
-    private sealed class StopAt(IImitation inner, int step, CancellationTokenSource stop) : IImitation
+    private sealed class Wrapped(IImitation inner, Func<int, Tensor, Tensor> change) : IImitation
     {
         private int _calls;
 
@@ -189,14 +212,7 @@ public sealed class TrainerTests : IDisposable
 
         public Network Network => inner.Network;
 
-        public Tensor Loss(Tensor condition, Tensor chunk, Tensor valid, Generator random)
-        {
-            if (++_calls == step)
-            {
-                stop.Cancel();
-            }
-
-            return inner.Loss(condition, chunk, valid, random);
-        }
+        public Tensor Loss(Tensor condition, Tensor chunk, Tensor valid, Generator random) =>
+            change(++_calls, inner.Loss(condition, chunk, valid, random));
     }
 }
