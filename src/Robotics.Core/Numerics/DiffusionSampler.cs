@@ -83,10 +83,8 @@ public sealed record DiffusionOptions
 /// </remarks>
 public sealed class DiffusionSampler
 {
-    private readonly Row[] _rows;
+    private readonly DenoisingStep[] _rows;
     private readonly int[] _timesteps;
-    private readonly double _clip;
-    private readonly bool _reuseClipped;
 
     /// <summary>Builds the table for the grid that the options name.</summary>
     /// <exception cref="ConfigException">An option is out of range.</exception>
@@ -108,26 +106,22 @@ public sealed class DiffusionSampler
         options = (options with { Steps = Math.Clamp(timesteps.Length, 1, schedule.Steps) }).Checked("sampler", schedule.Steps);
         CheckGrid(schedule, timesteps);
         _timesteps = timesteps.ToArray();
-        _clip = options.Clip ?? double.PositiveInfinity;
-        _reuseClipped = options.UseClippedOutput;
-        _rows = new Row[timesteps.Length];
+        Clip = options.Clip ?? double.PositiveInfinity;
+        UsesClippedOutput = options.UseClippedOutput;
+        _rows = new DenoisingStep[timesteps.Length];
         for (int i = 0; i < timesteps.Length; i++)
         {
             bool last = i == timesteps.Length - 1;
             double now = schedule.AlphaBars[timesteps[i]];
             double next = last ? options.FinalAlphaBar : schedule.AlphaBars[timesteps[i + 1]];
             double? before = i == 0 || last ? null : schedule.AlphaBars[timesteps[i - 1]];
-            _rows[i] = Estimates(options.Prediction, now) with
+            var estimates = Estimates(options.Prediction, now);
+            _rows[i] = options.Solver switch
             {
-                RootAlphaBar = Math.Sqrt(now),
-                RootNoise = Math.Sqrt(1 - now),
-                Move = options.Solver switch
-                {
-                    DiffusionSolver.Ddpm => Ddpm(now, next, last),
-                    DiffusionSolver.Ddim => Ddim(now, next, options.Eta),
-                    DiffusionSolver.DpmSolver => DpmSolver(now, next, before),
-                    _ => throw new ArgumentException($"Solver {options.Solver} is unknown.", nameof(options)),
-                },
+                DiffusionSolver.Ddpm => Ddpm(estimates, now, next, last),
+                DiffusionSolver.Ddim => Ddim(estimates, now, next, options.Eta),
+                DiffusionSolver.DpmSolver => DpmSolver(estimates, now, next, before),
+                _ => throw new ArgumentException($"Solver {options.Solver} is unknown.", nameof(options)),
             };
         }
     }
@@ -138,8 +132,17 @@ public sealed class DiffusionSampler
     /// <summary>[S], the timestep to give the network at each call, noisiest first.</summary>
     public ReadOnlySpan<int> Timesteps => _timesteps;
 
+    /// <summary>The estimate of the clean action is clipped to ± this; infinity: not clipped.</summary>
+    public double Clip { get; }
+
+    /// <summary>The noise estimate is taken from the clipped action.</summary>
+    public bool UsesClippedOutput { get; }
+
+    /// <summary>The numbers of a step, for those who write it into a graph.</summary>
+    public DenoisingStep Coefficients(int step) => _rows[step];
+
     /// <summary>Whether step <paramref name="step"/> reads its noise.</summary>
-    public bool DrawsNoise(int step) => _rows[step].Move.Draw != 0;
+    public bool DrawsNoise(int step) => _rows[step].Draw != 0;
 
     /// <summary>Puts a known chunk at the noise level of the first step: a warm start.</summary>
     /// <param name="chunk">[H·Da], normalised.</param>
@@ -168,8 +171,7 @@ public sealed class DiffusionSampler
     public void Step(int step, Span<float> sample, ReadOnlySpan<float> output, ReadOnlySpan<float> noise, Span<float> clean)
     {
         ref readonly var row = ref _rows[step];
-        var move = row.Move;
-        bool draws = move.Draw != 0;
+        bool draws = row.Draw != 0;
         SamplerBuffers.Check(sample.Length, output.Length, clean.Length);
         SamplerBuffers.Check(sample.Length, draws ? noise.Length : sample.Length, sample.Length);
         bool last = step == _rows.Length - 1;
@@ -177,15 +179,15 @@ public sealed class DiffusionSampler
         {
             double x = sample[j];
             double o = output[j];
-            double action = Math.Clamp((row.CleanX * x) + (row.CleanOutput * o), -_clip, _clip);
-            double epsilon = _reuseClipped
+            double action = Math.Clamp((row.CleanX * x) + (row.CleanOutput * o), -Clip, Clip);
+            double epsilon = UsesClippedOutput
                 ? (x - (row.RootAlphaBar * action)) / row.RootNoise
                 : (row.NoiseX * x) + (row.NoiseOutput * o);
-            double moved = (move.X * x) + (move.Clean * action) + (move.Epsilon * epsilon);
+            double moved = (row.X * x) + (row.Clean * action) + (row.Epsilon * epsilon);
 
             // Skipped rather than multiplied by 0: at the first step clean holds whatever the last plan left there.
-            moved += move.Previous != 0 ? move.Previous * clean[j] : 0;
-            moved += draws ? move.Draw * noise[j] : 0;
+            moved += row.Previous != 0 ? row.Previous * clean[j] : 0;
+            moved += draws ? row.Draw * noise[j] : 0;
             sample[j] = (float)moved;
             clean[j] = last ? (float)moved : (float)action;
         }
@@ -217,25 +219,26 @@ public sealed class DiffusionSampler
     }
 
     // x̂0 and ε̂ as linear functions of x and of the network's output.
-    private static Row Estimates(Prediction prediction, double alphaBar)
+    private static DenoisingStep Estimates(Prediction prediction, double alphaBar)
     {
         double a = Math.Sqrt(alphaBar);
         double s = Math.Sqrt(1 - alphaBar);
+        var here = new DenoisingStep { RootAlphaBar = a, RootNoise = s };
         return prediction switch
         {
-            Prediction.Epsilon => new Row { CleanX = 1 / a, CleanOutput = -s / a, NoiseOutput = 1 },
-            Prediction.Sample => new Row { CleanOutput = 1, NoiseX = 1 / s, NoiseOutput = -a / s },
-            Prediction.Velocity => new Row { CleanX = a, CleanOutput = -s, NoiseX = s, NoiseOutput = a },
+            Prediction.Epsilon => here with { CleanX = 1 / a, CleanOutput = -s / a, NoiseOutput = 1 },
+            Prediction.Sample => here with { CleanOutput = 1, NoiseX = 1 / s, NoiseOutput = -a / s },
+            Prediction.Velocity => here with { CleanX = a, CleanOutput = -s, NoiseX = s, NoiseOutput = a },
             _ => throw new ArgumentException($"Prediction {prediction} is unknown.", nameof(prediction)),
         };
     }
 
     // alpha is ᾱ_t/ᾱ_next, so that a step over several timesteps counts as one large one.
-    private static Move Ddpm(double now, double next, bool last)
+    private static DenoisingStep Ddpm(DenoisingStep estimates, double now, double next, bool last)
     {
         double alpha = now / next;
         double variance = Math.Max((1 - next) / (1 - now) * (1 - alpha), 1e-20);
-        return new Move
+        return estimates with
         {
             Clean = Math.Sqrt(next) * (1 - alpha) / (1 - now),
             X = Math.Sqrt(alpha) * (1 - next) / (1 - now),
@@ -243,10 +246,10 @@ public sealed class DiffusionSampler
         };
     }
 
-    private static Move Ddim(double now, double next, double eta)
+    private static DenoisingStep Ddim(DenoisingStep estimates, double now, double next, double eta)
     {
         double variance = eta * eta * (1 - next) / (1 - now) * (1 - (now / next));
-        return new Move
+        return estimates with
         {
             Clean = Math.Sqrt(next),
             Epsilon = Math.Sqrt(Math.Max(1 - next - variance, 0)),
@@ -255,14 +258,14 @@ public sealed class DiffusionSampler
     }
 
     // e^(-h) is written as a ratio of α and σ, so that a last step to σ = 0 needs no infinity.
-    private static Move DpmSolver(double now, double next, double? before)
+    private static DenoisingStep DpmSolver(DenoisingStep estimates, double now, double next, double? before)
     {
         double shrink = Math.Sqrt(now / next * ((1 - next) / (1 - now)));
         double towards = Math.Sqrt(next) * (1 - shrink);
         double second = before is { } earlier
             ? (HalfLogSnr(next) - HalfLogSnr(now)) / (2 * (HalfLogSnr(now) - HalfLogSnr(earlier)))
             : 0;
-        return new Move
+        return estimates with
         {
             X = Math.Sqrt((1 - next) / (1 - now)),
             Clean = towards * (1 + second),
@@ -271,36 +274,47 @@ public sealed class DiffusionSampler
 
         static double HalfLogSnr(double alphaBar) => 0.5 * Math.Log(alphaBar / (1 - alphaBar));
     }
+}
 
-    private readonly record struct Row
-    {
-        public double CleanX { get; init; }
+/// <summary>One denoising step as numbers: everything a step does is linear in these, but for the clip.</summary>
+/// <remarks>
+/// x̂0 = clip(CleanX·x + CleanOutput·o); ε̂ = NoiseX·x + NoiseOutput·o, or (x - RootAlphaBar·x̂0)/RootNoise where the clipped action
+/// is to be used; x' = X·x + Clean·x̂0 + Epsilon·ε̂ + Previous·x̂0(previous step) + Draw·ξ.
+/// </remarks>
+public readonly record struct DenoisingStep
+{
+    /// <summary>Share of x in x̂0.</summary>
+    public double CleanX { get; init; }
 
-        public double CleanOutput { get; init; }
+    /// <summary>Share of the network's output in x̂0.</summary>
+    public double CleanOutput { get; init; }
 
-        public double NoiseX { get; init; }
+    /// <summary>Share of x in ε̂.</summary>
+    public double NoiseX { get; init; }
 
-        public double NoiseOutput { get; init; }
+    /// <summary>Share of the network's output in ε̂.</summary>
+    public double NoiseOutput { get; init; }
 
-        public double RootAlphaBar { get; init; }
+    /// <summary>√ᾱ here.</summary>
+    public double RootAlphaBar { get; init; }
 
-        public double RootNoise { get; init; }
+    /// <summary>√(1-ᾱ) here.</summary>
+    public double RootNoise { get; init; }
 
-        public Move Move { get; init; }
-    }
+    /// <summary>Share of x in the moved sample.</summary>
+    public double X { get; init; }
 
-    private readonly record struct Move
-    {
-        public double X { get; init; }
+    /// <summary>Share of x̂0.</summary>
+    public double Clean { get; init; }
 
-        public double Clean { get; init; }
+    /// <summary>Share of ε̂.</summary>
+    public double Epsilon { get; init; }
 
-        public double Epsilon { get; init; }
+    /// <summary>Share of the previous step's x̂0; 0 on the first step.</summary>
+    public double Previous { get; init; }
 
-        public double Previous { get; init; }
-
-        public double Draw { get; init; }
-    }
+    /// <summary>Standard deviation of the fresh noise.</summary>
+    public double Draw { get; init; }
 }
 
 /// <summary>The length check that every sampler makes at its door.</summary>

@@ -38,24 +38,19 @@ public sealed record EnergyOptions
 /// </remarks>
 public sealed class EnergyDescent
 {
-    private readonly double _stepSize;
-    private readonly double _momentum;
-    private readonly double _tolerance;
-
     /// <summary>Takes the options over.</summary>
     /// <exception cref="ConfigException">An option is out of range.</exception>
     public EnergyDescent(EnergyOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options.Checked("sampler");
-        _stepSize = options.StepSize;
-        _momentum = options.Momentum;
-        _tolerance = options.Tolerance;
-        MaxSteps = options.MaxSteps;
+        Options = options.Checked("sampler");
     }
 
+    /// <summary>What it was made of.</summary>
+    public EnergyOptions Options { get; }
+
     /// <summary>Most steps.</summary>
-    public int MaxSteps { get; }
+    public int MaxSteps => Options.MaxSteps;
 
     /// <summary>Moves one sample downhill, unless it has settled. Allocation-free.</summary>
     /// <param name="sample">[n], one chunk; moved in place.</param>
@@ -66,14 +61,15 @@ public sealed class EnergyDescent
     public bool Step(Span<float> sample, ReadOnlySpan<float> gradient, Span<float> velocity)
     {
         SamplerBuffers.Check(sample.Length, gradient.Length, velocity.Length);
-        if (RootMeanSquare(gradient) < _tolerance)
+        if (RootMeanSquare(gradient) < Options.Tolerance)
         {
             return true;
         }
 
+        double momentum = Options.Momentum, size = Options.StepSize;
         for (int j = 0; j < sample.Length; j++)
         {
-            double move = (_momentum * velocity[j]) - (_stepSize * gradient[j]);
+            double move = (momentum * velocity[j]) - (size * gradient[j]);
             velocity[j] = (float)move;
             sample[j] = (float)(sample[j] + move);
         }

@@ -21,10 +21,6 @@ public enum FlowSolver
 /// </remarks>
 public sealed class FlowSampler
 {
-    private readonly FlowSolver _solver;
-    private readonly double _start;
-    private readonly double _step;
-
     /// <summary>Plans the calls.</summary>
     /// <param name="solver">How each step is taken.</param>
     /// <param name="steps">Steps from <paramref name="start"/> to 1; 1 to 1000.</param>
@@ -39,9 +35,9 @@ public sealed class FlowSampler
             throw new ArgumentOutOfRangeException(nameof(start), start, "A flow starts at 0 or later and below 1.");
         }
 
-        _solver = solver;
-        _start = start;
-        _step = (1 - start) / steps;
+        Solver = solver;
+        Begin = start;
+        StepLength = (1 - start) / steps;
         Calls = solver switch
         {
             FlowSolver.Euler => steps,
@@ -51,6 +47,15 @@ public sealed class FlowSampler
         };
     }
 
+    /// <summary>How each step is taken.</summary>
+    public FlowSolver Solver { get; }
+
+    /// <summary>The time where the run begins: 0, or later for a warm start.</summary>
+    public double Begin { get; }
+
+    /// <summary>h, the time that one step covers.</summary>
+    public double StepLength { get; }
+
     /// <summary>Network calls of a whole run.</summary>
     public int Calls { get; }
 
@@ -59,11 +64,11 @@ public sealed class FlowSampler
     {
         ArgumentOutOfRangeException.ThrowIfNegative(call);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(call, Calls);
-        return _solver switch
+        return Solver switch
         {
-            FlowSolver.Midpoint => _start + (call * (_step / 2)),
-            FlowSolver.Heun => _start + ((call + 1) / 2 * _step),
-            _ => _start + (call * _step),
+            FlowSolver.Midpoint => Begin + (call * (StepLength / 2)),
+            FlowSolver.Heun => Begin + ((call + 1) / 2 * StepLength),
+            _ => Begin + (call * StepLength),
         };
     }
 
@@ -77,7 +82,7 @@ public sealed class FlowSampler
         SamplerBuffers.Check(sample.Length, chunk.Length, noise.Length);
         for (int j = 0; j < sample.Length; j++)
         {
-            sample[j] = (float)((_start * chunk[j]) + ((1 - _start) * noise[j]));
+            sample[j] = (float)((Begin * chunk[j]) + ((1 - Begin) * noise[j]));
         }
     }
 
@@ -96,8 +101,8 @@ public sealed class FlowSampler
         SamplerBuffers.Check(sample.Length, anchor.Length, sample.Length);
         double left = 1 - Time(call);
         bool last = call == Calls - 1;
-        bool first = _solver == FlowSolver.Euler || call % 2 == 0;
-        double reach = _solver == FlowSolver.Midpoint && first ? _step / 2 : _step;
+        bool first = Solver == FlowSolver.Euler || call % 2 == 0;
+        double reach = Solver == FlowSolver.Midpoint && first ? StepLength / 2 : StepLength;
         for (int j = 0; j < sample.Length; j++)
         {
             double x = sample[j];
@@ -108,7 +113,7 @@ public sealed class FlowSampler
                 anchor[j] = sample[j];
                 sample[j] = (float)(x + (reach * v));
             }
-            else if (_solver == FlowSolver.Midpoint)
+            else if (Solver == FlowSolver.Midpoint)
             {
                 sample[j] = (float)(anchor[j] + (reach * v));
             }

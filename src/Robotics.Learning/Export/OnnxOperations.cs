@@ -73,6 +73,9 @@ public sealed class OnnxOperations : IOperations<OnnxValue>
         return model.ToByteArray();
     }
 
+    /// <summary>x, but at least -<paramref name="limit"/> and at most <paramref name="limit"/>.</summary>
+    public OnnxValue Clip(OnnxValue x, double limit) => Emit("Clip", Known(x).Shape, [x, Scalar(-limit), Scalar(limit)]);
+
     /// <inheritdoc/>
     public IReadOnlyList<long> Shape(OnnxValue x) => Known(x).Shape;
 
@@ -82,7 +85,11 @@ public sealed class OnnxOperations : IOperations<OnnxValue>
         ArgumentNullException.ThrowIfNull(spec);
         if (!_weights.TryAdd(spec.Name, spec))
         {
-            throw new InvalidOperationException($"Two weights are called '{spec.Name}'; names are unique in a network.");
+            // A graph that holds every step of a sampler asks once per step and gets the same weight; the pass that only lists
+            // weights sees a network once, so there a second asking is a second layer of the same name.
+            return _values is not null && _weights[spec.Name].Shape.SequenceEqual(spec.Shape)
+                ? new OnnxValue(spec.Name, spec.Shape)
+                : throw new InvalidOperationException($"Two weights are called '{spec.Name}'; names are unique in a network.");
         }
 
         if (_values is not null)
@@ -328,6 +335,8 @@ public sealed class OnnxOperations : IOperations<OnnxValue>
         _graph.Node.Add(node);
         return new OnnxValue(node.Name, shape);
     }
+
+    private OnnxValue Scalar(double value) => Constant([(float)value], []);
 
     private OnnxValue Indices(params long[] values)
     {
