@@ -1,1 +1,46 @@
-return 0;
+using System.CommandLine;
+using Robotics.Host;
+using Robotics.Host.Commands;
+
+var root = new RootCommand("""
+    Runs learned policies on robots, on time, and holds still when they are wrong.
+
+    Exit codes: 0 done as asked; 1 the run failed or ended in a hold; 2 something that you wrote is wrong (nothing moved);
+    3 emergency stop; 130 interrupted before anything was running.
+
+    Examples:
+      robotics run                                        the built-in demo: PushT, embedded broker, live line, report
+      robotics run models/my-policy --robot robot.json    your policy on your robot's simulator
+      robotics run models/my-policy --robot mqtt:arm-a --broker mqtts://broker:8883
+      robotics check models/my-policy --robot robot.json  what each observation element is, and what is wrong
+    """)
+{
+    RunCommand.Create(),
+    SimRobotCommand.Create(),
+    BrokerCommand.Create(),
+    ControlCommand.Create(),
+    CheckCommand.Create(),
+    ReplayCommand.Create(),
+    ReportCommand.Create(),
+    DoctorCommand.Create(),
+    CompletionCommand.Create(),
+};
+
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors)
+    {
+        Console.Error.WriteLine($"robotics: {error.Message}");
+    }
+
+    Console.Error.WriteLine($"See 'robotics {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help'.");
+    return ExitCode.BadInput;
+}
+
+// Ctrl-C stops the robot first: commands get a token and this long to bring everything to rest.
+return await parsed.InvokeAsync(new InvocationConfiguration
+{
+    EnableDefaultExceptionHandler = false,
+    ProcessTerminationTimeout = TimeSpan.FromSeconds(10),
+}).ConfigureAwait(false);

@@ -1,3 +1,5 @@
+using Robotics.Numerics;
+using Robotics.Observations.Terms;
 using Robotics.Packages;
 
 namespace Robotics.Observations;
@@ -16,32 +18,136 @@ public sealed record ObservationElement(int Index, string Group, string Term, st
 /// <remarks>Owner: the loop thread. <see cref="Assemble"/> is allocation-free.</remarks>
 public sealed class ObservationAssembler
 {
+    private readonly SampleHistory[] _pieces;
+    private readonly int _frame;
+    private readonly int _actionLength;
+    private readonly int _joints;
+    private TimeSpan? _start; // of phase time; null before the first sample
+    private TimeSpan _last;
+
     /// <summary>Wires <paramref name="policy"/> to <paramref name="robot"/>.</summary>
     /// <exception cref="ConfigException">Signals, joints or shapes that do not fit, all at once, both sides named.</exception>
-    public ObservationAssembler(PolicyManifest policy, RobotSpec robot) => throw new NotSupportedException();
+    public ObservationAssembler(PolicyManifest policy, RobotSpec robot)
+    {
+        var wiring = new Wiring(policy, robot);
+        var terms = new TermWiring(wiring);
+        var pieces = new List<SampleHistory>();
+        var groups = new List<ObservationSlice>();
+        var elements = new List<ObservationElement>();
+        for (int g = 0; g < policy.Observations.Count; g++)
+        {
+            var group = policy.Observations[g];
+            WiredTerm?[] wired = [.. group.Terms.Select((term, t) => terms.Wire(group, term, $"observations[{g}].terms[{t}]"))];
+            if (wired.Any(term => term is null))
+            {
+                continue; // reported
+            }
+
+            bool framed = group.History?.Layout != "term" && group.Terms.All(term => term.History is null);
+            SampleHistory[] own = framed
+                ? [new SampleHistory([.. wired.Select(term => term!)], group.History)]
+                : [.. wired.Select((term, t) => new SampleHistory([term!], group.Terms[t].History ?? group.History))];
+            int length = own.Sum(piece => piece.Length);
+            CheckNormalization(group, length, framed, $"observations[{g}].normalization", wiring.Check);
+            int start = elements.Count;
+            groups.Add(new(group.Name, start, length));
+            elements.AddRange(own.SelectMany(piece => piece.Elements).Select((e, i) =>
+                new ObservationElement(start + i, group.Name, e.Term.Name, e.Term.Element(e.Element).Name, e.Term.Element(e.Element).Unit, e.Term.Scale[e.Element], e.Age)));
+            pieces.AddRange(own);
+        }
+
+        wiring.Check.Throw();
+        _pieces = [.. pieces];
+        _frame = robot.Layout.Length;
+        _joints = robot.Joints.Count;
+        _actionLength = wiring.ActionJoints!.Length;
+        Groups = groups;
+        Elements = elements;
+        Length = elements.Count;
+        CommandElements = [.. policy.Commands.SelectMany(command => command.Elements)];
+    }
 
     /// <summary>Groups of the vector, contiguous, in order.</summary>
-    public IReadOnlyList<ObservationSlice> Groups => throw new NotSupportedException();
+    public IReadOnlyList<ObservationSlice> Groups { get; }
 
     /// <summary>Do: number of elements in the whole vector.</summary>
-    public int Length => throw new NotSupportedException();
+    public int Length { get; }
 
     /// <summary>What every element is.</summary>
-    public IReadOnlyList<ObservationElement> Elements => throw new NotSupportedException();
+    public IReadOnlyList<ObservationElement> Elements { get; }
 
     /// <summary>Names of all command elements, in the order of the command vector.</summary>
-    public IReadOnlyList<string> CommandElements => throw new NotSupportedException();
+    public IReadOnlyList<string> CommandElements { get; }
 
-    /// <summary>Forgets the history; the next sample fills it as the manifest says, and phase time starts again.</summary>
-    public void Reset() => throw new NotSupportedException();
+    /// <summary>Forgets the history; the next sample fills it as the manifest says, and phase time starts again with it.</summary>
+    public void Reset()
+    {
+        _start = null;
+        foreach (var piece in _pieces)
+        {
+            piece.Reset();
+        }
+    }
 
     /// <summary>Takes one sample per control tick and writes the vector.</summary>
     /// <param name="signals">[Layout.Length] the robot's signal frame.</param>
-    /// <param name="time">Time since the run's reset, for clocks and phases.</param>
+    /// <param name="time">Time of the run, for clocks and phases, which start at 0 with the first sample after a reset.</param>
     /// <param name="command">[CommandElements.Count] operator commands.</param>
     /// <param name="rawAction">[Da] the previous raw network output; zeros at the start.</param>
     /// <param name="target">[Nj] the previous joint targets, in robot order.</param>
     /// <param name="observation">[Length] receives the vector, in physical units (normalisation is the policy's).</param>
-    public void Assemble(ReadOnlySpan<float> signals, TimeSpan time, ReadOnlySpan<float> command, ReadOnlySpan<float> rawAction, ReadOnlySpan<float> target, Span<float> observation) =>
-        throw new NotSupportedException();
+    /// <exception cref="ArgumentException">A length is wrong.</exception>
+    public void Assemble(ReadOnlySpan<float> signals, TimeSpan time, ReadOnlySpan<float> command, ReadOnlySpan<float> rawAction, ReadOnlySpan<float> target, Span<float> observation)
+    {
+        if (signals.Length != _frame || command.Length != CommandElements.Count || rawAction.Length != _actionLength || target.Length != _joints || observation.Length != Length)
+        {
+            ThrowLength(signals.Length, command.Length, rawAction.Length, target.Length, observation.Length);
+        }
+
+        if (_start is null)
+        {
+            _start = time;
+            _last = time;
+        }
+
+        var input = new TermInput
+        {
+            Signals = signals,
+            Command = command,
+            RawAction = rawAction,
+            Target = target,
+            Seconds = (time - _start.Value).TotalSeconds,
+            Elapsed = (time - _last).TotalSeconds,
+        };
+        _last = time;
+        int at = 0;
+        foreach (var piece in _pieces)
+        {
+            piece.Write(in input, observation.Slice(at, piece.Length));
+            at += piece.Length;
+        }
+    }
+
+    private static void CheckNormalization(ObservationGroup group, int length, bool framed, string path, ConfigCheck check)
+    {
+        if (group.Normalization is not { } spec)
+        {
+            return;
+        }
+
+        // Frame after frame is the only layout in which one frame's statistics may repeat.
+        int frame = framed ? length / (group.History?.Length ?? 1) : length;
+        int[] counts = [.. new[] { spec.Mean, spec.Std, spec.Min, spec.Max }.Where(list => list is not null).Select(list => list!.Count)];
+        check.That(counts.All(count => count == 1 || count == frame || count == length), path,
+            $"has {string.Join(" and ", counts.Distinct())} numbers, group '{group.Name}' has {length} elements"
+            + (framed && frame != length ? $" in frames of {frame}" : "") + $"; expected 1, {frame}{(frame == length ? "" : $" or {length}")}");
+        if (Normalizer.Mismatch(spec, length) is { } mismatch)
+        {
+            check.Add(path, mismatch);
+        }
+    }
+
+    private void ThrowLength(int signals, int command, int rawAction, int target, int observation) => throw new ArgumentException(
+        $"The assembler takes {_frame} signals, {CommandElements.Count} command elements, {_actionLength} action elements, {_joints} targets and {Length} "
+        + $"observation elements; it got {signals}, {command}, {rawAction}, {target} and {observation}.");
 }

@@ -88,8 +88,8 @@ public sealed record ModelInput
     /// <summary>Name in the graph.</summary>
     public required string Name { get; init; }
 
-    /// <summary><c>observation:GROUP</c>, <c>state:NAME</c>, <c>value:NAME</c> (an earlier output), <c>command:NAME</c>, or
-    /// <c>constant</c>.</summary>
+    /// <summary><c>observation:GROUP</c>, <c>state:NAME</c>, <c>value:NAME</c> (an earlier output), or <c>constant</c>. A command
+    /// that has an input of its own is an observation group with one <c>command</c> term.</summary>
     public required string From { get; init; }
 
     /// <summary>For <c>constant</c>: the value every element takes.</summary>
@@ -156,10 +156,15 @@ public sealed record ObservationGroup
     /// <summary>In the order of the network's input.</summary>
     public required IReadOnlyList<ObservationTerm> Terms { get; init; }
 
+    /// <summary>[low, high] after scaling (or one pair per element), for every term that gives no <see cref="ObservationTerm.Clip"/>;
+    /// null: none.</summary>
+    public IReadOnlyList<float>? Clip { get; init; }
+
     /// <summary>History of the whole frame; null: the newest frame only (terms may have their own).</summary>
     public HistorySpec? History { get; init; }
 
-    /// <summary>Normalisation of one frame, applied to every frame of the history; null: inside the graph or none.</summary>
+    /// <summary>Normalisation of one frame, repeated for every frame of the history, or of the whole vector (the only form
+    /// when terms have histories of their own or the layout is <c>term</c>); null: inside the graph or none.</summary>
     public NormalizationSpec? Normalization { get; init; }
 }
 
@@ -190,7 +195,8 @@ public sealed record ObservationTerm
     /// <c>joint_position</c>, <c>joint_velocity</c>, <c>joint_effort</c>, <c>signal</c> (named sensor as it is),
     /// <c>angular_velocity</c>, <c>linear_velocity</c> (rotated into <see cref="Frame"/>), <c>orientation</c> (quaternion),
     /// <c>projected_gravity</c>, <c>orientation_difference</c>, <c>command</c>, <c>previous_action</c>, <c>phase</c>,
-    /// <c>clock</c>, <c>constant</c>.
+    /// <c>clock</c> (seconds), <c>constant</c>. Order of operations: <see cref="ClipRaw"/>, <see cref="Offset"/>,
+    /// <see cref="Scale"/>, <see cref="Clip"/>, <see cref="History"/>.
     /// </summary>
     public required string Kind { get; init; }
 
@@ -201,21 +207,26 @@ public sealed record ObservationTerm
     /// <summary>Second signal, for <c>orientation_difference</c>; or the orientation used to rotate a vector.</summary>
     public string? Reference { get; init; }
 
-    /// <summary>Joint names in the policy's order; null: all, in the robot's order. For joint kinds.</summary>
+    /// <summary>Joint names in the policy's order, for joint kinds; null: <see cref="ActionSpec.Joints"/> where given, else all in
+    /// the robot's order.</summary>
     public IReadOnlyList<string>? Joints { get; init; }
 
     /// <summary>For <c>joint_position</c>: <c>default</c> (the policy's or robot's default pose), or null for absolute.</summary>
     public string? RelativeTo { get; init; }
 
-    /// <summary>Elements to keep and their order; null: all. For signals, commands and constants.</summary>
+    /// <summary>Elements to keep and their order; null: all. For every kind but the joint kinds.</summary>
     public IReadOnlyList<int>? Select { get; init; }
 
     /// <summary>Frame that a vector is wanted in: <c>body</c>, <c>world</c> or <c>yaw</c> (world turned by the heading); null: as
     /// the signal gives it.</summary>
     public string? Frame { get; init; }
 
-    /// <summary>Layout of a quaternion: <c>wxyz</c>, <c>xyzw</c>, or <c>rotation6d</c> (first two columns of the matrix).</summary>
+    /// <summary>How an orientation is written: <c>wxyz</c> (null too), <c>xyzw</c>, <c>rotation6d</c> (first two columns of the
+    /// matrix, column after column), or <c>euler</c> (roll, pitch, yaw in rad: R = Rz(yaw) Ry(pitch) Rx(roll)).</summary>
     public string? Layout { get; init; }
+
+    /// <summary>True: a quaternion's sign is flipped so that w is not negative; null: as the signal gives it.</summary>
+    public bool? PositiveW { get; init; }
 
     /// <summary>Reference quaternion (w, x, y, z) that orientation is relative to; null: none.</summary>
     public IReadOnlyList<float>? ReferenceQuaternion { get; init; }
@@ -239,13 +250,16 @@ public sealed record ObservationTerm
     /// <summary>Values, for <c>constant</c>.</summary>
     public IReadOnlyList<float>? Values { get; init; }
 
+    /// <summary>[low, high], or one pair per element, before <see cref="Offset"/> and <see cref="Scale"/>.</summary>
+    public IReadOnlyList<float>? ClipRaw { get; init; }
+
     /// <summary>Multiplies, one number or one per element; after <see cref="Offset"/>.</summary>
     public IReadOnlyList<float>? Scale { get; init; }
 
     /// <summary>Added before scaling, one number or one per element.</summary>
     public IReadOnlyList<float>? Offset { get; init; }
 
-    /// <summary>[low, high] after scaling.</summary>
+    /// <summary>[low, high], or one pair per element, after scaling; null: the group's.</summary>
     public IReadOnlyList<float>? Clip { get; init; }
 
     /// <summary>This term's own history; null: the group's.</summary>
@@ -267,7 +281,7 @@ public sealed record NormalizationSpec
     /// <summary>For <c>min_max</c>.</summary>
     public IReadOnlyList<float>? Min { get; init; }
 
-    /// <summary>For <c>min_max</c>; above <see cref="Min"/>.</summary>
+    /// <summary>For <c>min_max</c>; not below <see cref="Min"/>.</summary>
     public IReadOnlyList<float>? Max { get; init; }
 
     /// <summary>Added to std.</summary>
@@ -290,7 +304,7 @@ public sealed record ActionSpec
     /// <summary><c>absolute</c>; <c>delta</c> (added to the measured position); <c>integrate</c> (added to the last target).</summary>
     public string Mode { get; init; } = "absolute";
 
-    /// <summary>Clip of the raw network output, [low, high]; null: none.</summary>
+    /// <summary>Clip of the raw network output, [low, high] or one pair per element; null: none.</summary>
     public IReadOnlyList<float>? ClipRaw { get; init; }
 
     /// <summary>Multiplies the raw output; one number or one per element.</summary>
@@ -299,13 +313,14 @@ public sealed record ActionSpec
     /// <summary>Added after scaling; one number or one per element. See <see cref="RelativeTo"/>.</summary>
     public IReadOnlyList<float>? Offset { get; init; }
 
-    /// <summary><c>default</c>: the default pose is added as well; null: not.</summary>
+    /// <summary><c>default</c>: the default pose is added to position targets as well; null: not.</summary>
     public string? RelativeTo { get; init; }
 
-    /// <summary>Default pose by joint name, rad or m; null: the robot's. Also what relative terms subtract.</summary>
+    /// <summary>Default pose by joint name, rad or m; joints left out (null: all) take the robot's. Also what relative terms
+    /// subtract.</summary>
     public IReadOnlyDictionary<string, float>? DefaultPose { get; init; }
 
-    /// <summary>Clip of the finished target, [low, high]; null: none (the gate's limits always apply).</summary>
+    /// <summary>Clip of the finished target, [low, high] or one pair per element; null: none (the gate's limits always apply).</summary>
     public IReadOnlyList<float>? Clip { get; init; }
 
     /// <summary>De-normalisation of the network output (the inverse is applied); null: inside the graph or none.</summary>

@@ -72,6 +72,7 @@ public sealed class SafetyGate
     private readonly float[] _previous;     // [Nj], the last target sent, in the unit of its kind
     private readonly float[] _speed;        // [Nj], change of the last target per second
     private readonly float[] _acceleration; // [Nj], change of _speed per second
+    private readonly float[] _wanted;       // [Nj], the last wanted target inside range and lead
     private readonly ulong[] _counts = new ulong[16];
     private bool _fresh = true;
 
@@ -92,14 +93,26 @@ public sealed class SafetyGate
         _limits = new JointLimits(robot);
         _kinds = [.. mode.Kinds];
         _frame = robot.Layout.Length;
-        _boxes = [.. from box in robot.Workspace
-                     let slice = robot.Layout.Find(box.Signal) ?? throw new ConfigException(robot.Origin, [$"workspace names signal '{box.Signal}', which the robot does not have"])
-                     from i in Enumerable.Range(0, slice.Length)
-                     select (slice.Offset + i, box.Lower[i], box.Upper[i])];
+        _boxes = [.. robot.Workspace.SelectMany(box => Watch(robot, box))];
         int joints = robot.Joints.Count;
         _previous = new float[joints];
         _speed = new float[joints];
         _acceleration = new float[joints];
+        _wanted = new float[joints];
+    }
+
+    private static IEnumerable<(int Offset, float Lower, float Upper)> Watch(RobotSpec robot, WorkspaceBox box)
+    {
+        var slice = robot.Layout.Find(box.Signal)
+            ?? throw new ConfigException(robot.Origin, [$"workspace names signal '{box.Signal}', which the robot does not have"]);
+
+        // A NaN bound would compare false for ever and watch nothing.
+        if (box.Lower.Count != slice.Length || box.Upper.Count != slice.Length || box.Lower.Zip(box.Upper).Any(pair => !(pair.First < pair.Second)))
+        {
+            throw new ConfigException(robot.Origin, [$"workspace of signal '{box.Signal}' needs {slice.Length} lower and upper numbers, each lower below its upper"]);
+        }
+
+        return Enumerable.Range(0, slice.Length).Select(i => (slice.Offset + i, box.Lower[i], box.Upper[i]));
     }
 
     /// <summary>Times each reason applied since construction, in the order of <see cref="GateReasons"/>' bits.</summary>
@@ -113,7 +126,7 @@ public sealed class SafetyGate
 
     /// <summary>Corrects <paramref name="target"/> in place and seals it.</summary>
     /// <param name="signals">[Layout.Length] the newest signal frame.</param>
-    /// <param name="target">[Nj] wanted targets; receives what is sent.</param>
+    /// <param name="target">[Nj] wanted targets; receives what is sent. The command itself lies in the gate and holds until the next call.</param>
     /// <param name="elapsed">Time since the last call, at least one tick; the reach grows with it. Never above 1 s.</param>
     /// <param name="stamp">Travels with the command.</param>
     /// <param name="report">What was changed and why.</param>
@@ -139,6 +152,7 @@ public sealed class SafetyGate
                 _previous[j] = _kinds[j] == TargetKind.Position ? measured[j] : 0;
             }
 
+            _previous.CopyTo(_wanted, 0);
             Array.Clear(_speed);
             Array.Clear(_acceleration);
             _fresh = false;
@@ -181,7 +195,9 @@ public sealed class SafetyGate
 
         Tally(reasons);
         report = new(touched, reasons);
-        return new SafeCommand(target, in stamp);
+
+        // Sealed over the gate's own memory: what the caller writes into its buffer after this changes no command.
+        return new SafeCommand(_previous, in stamp);
     }
 
     private GateReasons See(ReadOnlySpan<float> signals, ReadOnlySpan<float> measured)
@@ -224,7 +240,18 @@ public sealed class SafetyGate
         float maxAcceleration = _limits.MaxAcceleration[j];
         if (float.IsFinite(maxAcceleration))
         {
+            // Meet the target, do not shoot past it: no faster than its own speed plus what the way to it leaves for braking. A
+            // smoothly moving target is followed without lag; a jump is approached like the range's end.
             float speed = (at - from) / dt;
+            float drift = Math.Clamp((at - _wanted[j]) / dt, -_limits.MaxSpeed[j], _limits.MaxSpeed[j]);
+            speed = at > from ? Math.Min(speed, Math.Max(drift, 0) + Brake(maxAcceleration, at - from, dt))
+                : Math.Max(speed, Math.Min(drift, 0) - Brake(maxAcceleration, from - at, dt));
+            if (Math.Abs(from + (speed * dt) - at) > 1e-6f)
+            {
+                why |= GateReasons.Acceleration;
+            }
+
+            _wanted[j] = at;
             float maxJerk = _limits.MaxJerk[j];
             if (float.IsFinite(maxJerk))
             {

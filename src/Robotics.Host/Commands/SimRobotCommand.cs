@@ -1,0 +1,93 @@
+using System.CommandLine;
+using System.Globalization;
+using Robotics.Fleet;
+using Robotics.Host.Running;
+using Robotics.Packages;
+using Robotics.Sim;
+using Robotics.Sim.Mujoco;
+
+namespace Robotics.Host.Commands;
+
+/// <summary><c>robotics sim-robot</c>: a simulated robot in its own process, on MQTT like a real one.</summary>
+internal static class SimRobotCommand
+{
+    public static Command Create()
+    {
+        var robot = new Argument<string>("robot") { Description = "sim:push-t or a robot.json with a simulator", DefaultValueFactory = _ => "sim:push-t" };
+        var seed = new Option<ulong>("--seed") { Description = "start of the episode; 0 is the nominal one", HelpName = "N" };
+        var duration = new Option<double?>("--duration", "-d") { Description = "seconds; default: until stopped", HelpName = "S" };
+        var stateDelay = new Option<double>("--state-delay") { Description = "delays every state frame, ms; for link tests", HelpName = "MS" };
+        var commandDelay = new Option<double>("--command-delay") { Description = "delays every command frame, ms; for link tests", HelpName = "MS" };
+        var delayAfter = new Option<double>("--delay-after") { Description = "seconds until the delays begin", HelpName = "S" };
+        var drop = new Option<double>("--drop") { Description = "share of frames lost in both directions, 0 to 1; for link tests", HelpName = "P" };
+        var json = new Option<bool>("--json") { Description = "one JSON object a line instead of text" };
+        var command = new Command("sim-robot", """
+            Plays a robot in a simulator and exposes it on MQTT exactly like a real one, with its own gate and dead-man timer.
+
+            Example:
+              robotics broker &
+              robotics sim-robot robot.json &
+              robotics run my-policy --robot mqtt:my-robot
+            """)
+        { robot, seed, duration, stateDelay, commandDelay, delayAfter, drop, json };
+        var broker = new BrokerFlags(command);
+        command.SetGuardedAction(async (parsed, cancellation) =>
+        {
+            var choice = RobotChoice.Parse(parsed.GetRequiredValue(robot));
+            if (!choice.IsSimulated)
+            {
+                throw new ConfigException("command line", ["sim-robot plays sim:push-t or a robot.json, not a robot that is on MQTT already"]);
+            }
+
+            var options = new RobotServerOptions
+            {
+                Fault = new LinkFault
+                {
+                    StateDelay = TimeSpan.FromMilliseconds(parsed.GetValue(stateDelay)),
+                    CommandDelay = TimeSpan.FromMilliseconds(parsed.GetValue(commandDelay)),
+                    After = TimeSpan.FromSeconds(parsed.GetValue(delayAfter)),
+                    DropRate = parsed.GetValue(drop),
+                    Seed = parsed.GetValue(seed),
+                },
+            };
+            bool asJson = parsed.GetValue(json);
+            var at = broker.ReadOrLocal(parsed);
+            using var simulated = new SimulatedRobot(choice.Simulate(), parsed.GetValue(seed));
+            await using var server = new RobotServer(simulated, RobotFile.Write(simulated.Spec), at, options, TimeProvider.System);
+            server.Happened = happened => Say(asJson, "event", $"{Episodes.Words.Of(happened.Mode)}: {happened.Text}");
+            simulated.StartRealTime();
+            await server.StartAsync(cancellation).ConfigureAwait(false);
+            Say(asJson, "ready", $"robot '{simulated.Spec.Name}' is on mqtt://{at.Host}:{at.Port}; Ctrl-C ends it");
+            var end = parsed.GetValue(duration) is { } seconds ? MonotonicTime.SystemNow() + TimeSpan.FromSeconds(seconds) : new MonotonicTime(long.MaxValue);
+            while (!cancellation.IsCancellationRequested && MonotonicTime.SystemNow() < end)
+            {
+                // A simulator that broke inside native code never returns from its step; its own words are kept here.
+                if (simulated.Fault is { } fault)
+                {
+                    throw new SimulationDivergedException($"robot '{simulated.Spec.Name}' stopped: {fault}");
+                }
+
+                if (MujocoLibrary.Fault is { } broken)
+                {
+                    throw new SimulationDivergedException($"robot '{simulated.Spec.Name}' stopped: MuJoCo said: {broken}");
+                }
+
+                await Task.Delay(50, CancellationToken.None).ConfigureAwait(false);
+            }
+
+            var status = server.Status;
+            Say(asJson, "end", string.Create(CultureInfo.InvariantCulture,
+                $"{status.StatesSent} states sent, {status.CommandsAccepted} commands taken, {status.DeadManHolds} dead-man holds, dropped: {status.DroppedText}"));
+            return ExitCode.Done;
+        });
+        return command;
+    }
+
+    private static void Say(bool json, string type, string text) => Console.WriteLine(json
+        ? JsonText.Object(writer =>
+        {
+            writer.WriteString("type", type);
+            writer.WriteString("text", text);
+        }, indented: false)
+        : text);
+}

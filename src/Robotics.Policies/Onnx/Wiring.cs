@@ -1,0 +1,408 @@
+using Robotics.Numerics;
+using Robotics.Packages;
+
+namespace Robotics.Policies.Onnx;
+
+/// <summary>A slice of the observation vector on its way into one network input.</summary>
+internal sealed record Feed(OnnxTensor Tensor, int Offset, Normalizer? Normalizer, float[] Scratch)
+{
+    /// <summary>Writes the input; false when a value has no finite form there.</summary>
+    public bool Write(ReadOnlySpan<float> observation)
+    {
+        var slice = observation.Slice(Offset, Tensor.Length);
+        if (Normalizer is null)
+        {
+            Tensor.Write(slice);
+        }
+        else
+        {
+            Normalizer.Normalize(slice, Scratch);
+            Tensor.Write(Scratch);
+        }
+
+        return Tensor.IsFinite;
+    }
+}
+
+/// <summary>A recurrent state: what the last accepted plan left, and what the running one proposes.</summary>
+internal sealed record StateLink(OnnxTensor Next, OnnxTensor[] Current, double Reset);
+
+/// <summary>Every tensor of a policy, matched between the manifest and its graphs; or everything that does not match, at once.</summary>
+internal sealed class Wiring : IDisposable
+{
+    private readonly ConfigCheck _check;
+    private readonly List<OnnxTensor> _tensors = [];
+    private readonly List<(int Group, OnnxTensor Tensor, string At)> _fed = [];
+    private readonly Dictionary<string, (OnnxTensor Tensor, string At)> _values = [];
+    private readonly Dictionary<string, (OnnxTensor Tensor, string At)> _next = [];
+    private readonly Dictionary<string, List<(OnnxTensor Tensor, string At)>> _current = [];
+    private string _actionAt = "";
+
+    /// <summary>Matches <paramref name="manifest"/> with its opened <paramref name="models"/>.</summary>
+    /// <exception cref="ConfigException">Names, shapes, types or wires that disagree.</exception>
+    public Wiring(PolicyManifest manifest, IReadOnlyList<OnnxModel> models, bool bind)
+    {
+        _check = new ConfigCheck(manifest.Origin);
+        try
+        {
+            foreach (var model in models)
+            {
+                Wire(manifest, model, bind);
+            }
+
+            Spec = new(manifest.Name, Groups(manifest), manifest.Action.Rows, Chunk(manifest), TimeSpan.FromMilliseconds(manifest.Action.RowPeriodMs ?? manifest.Timing.PeriodMs));
+            States = Link(manifest);
+            _check.Throw();
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Shapes and rate.</summary>
+    public PolicySpec Spec { get; }
+
+    /// <summary>Observation slices and where they go.</summary>
+    public List<Feed> Feeds { get; } = [];
+
+    /// <summary>Recurrent states.</summary>
+    public IReadOnlyList<StateLink> States { get; }
+
+    /// <summary>The network's action output, [Tp, Da].</summary>
+    public OnnxTensor Action { get; private set; } = null!; // set, or _check.Throw() leaves no instance
+
+    /// <summary>De-normalisation of action rows.</summary>
+    public Normalizer? Denormalizer { get; private set; }
+
+    /// <inheritdoc/>
+    public void Dispose() => _tensors.ForEach(tensor => tensor.Dispose());
+
+    private void Wire(PolicyManifest manifest, OnnxModel model, bool bind)
+    {
+        var symbols = new Dictionary<string, long>();
+        foreach (var input in model.Inputs)
+        {
+            // What the graph calls its first free dimension is its batch, wherever else the name stands.
+            if (input.Shape is [-1, ..] && model.Symbols(input.Name) is [{ Length: > 0 } batch, ..])
+            {
+                symbols[batch] = 1;
+            }
+        }
+
+        var inputs = new Dictionary<string, OnnxTensor>();
+        for (int i = 0; i < model.Spec.Inputs.Count; i++)
+        {
+            var spec = model.Spec.Inputs[i];
+            string path = $"{model.Path}.inputs[{i}]";
+            if (Find(model.Inputs, spec.Name, path, "input") is not { } graph
+                || Shape(model, graph, spec.Shape, spec.Dtype, symbols, path, "input") is not { } shape)
+            {
+                continue;
+            }
+
+            if (Source(manifest, spec, path, graph, shape) is { } tensor && !inputs.TryAdd(spec.Name, tensor))
+            {
+                _check.Add($"{path}.name", $"'{spec.Name}' stands in {model.Path}.inputs twice");
+            }
+        }
+
+        foreach (var graph in model.Inputs)
+        {
+            _check.That(
+                model.Spec.Inputs.Any(input => input.Name == graph.Name),
+                $"{model.Path}.inputs",
+                $"has no entry for input {graph} of {model.Spec.File}; say where it comes from");
+        }
+
+        var outputs = new Dictionary<string, OnnxTensor>();
+        for (int i = 0; i < model.Spec.Outputs.Count; i++)
+        {
+            var spec = model.Spec.Outputs[i];
+            string path = $"{model.Path}.outputs[{i}]";
+            if (Find(model.Outputs, spec.Name, path, "output") is not { } graph
+                || Shape(model, graph, spec.Shape, spec.Dtype, symbols, path, "output") is not { } shape)
+            {
+                continue;
+            }
+
+            if (!outputs.TryGetValue(spec.Name, out var tensor))
+            {
+                outputs[spec.Name] = tensor = Keep(new OnnxTensor(graph.Dtype, shape));
+            }
+
+            Target(manifest, spec, path, graph, tensor);
+        }
+
+        if (_check.Ok)
+        {
+            model.Wire([.. inputs.Select(pair => (pair.Key, pair.Value))], [.. outputs.Select(pair => (pair.Key, pair.Value))], bind);
+        }
+    }
+
+    private OnnxTensor? Source(PolicyManifest manifest, ModelInput spec, string path, GraphTensor graph, long[] shape)
+    {
+        string at = $"{path} '{spec.Name}' {graph.Dtype}[{string.Join(',', shape)}]";
+        switch (spec.From.Split(':', 2))
+        {
+            case ["observation", var name]:
+                int group = manifest.Observations.ToList().FindIndex(candidate => candidate.Name == name);
+                if (group < 0)
+                {
+                    _check.Add($"{path}.from", $"names observation group '{name}'; 'observations' has {List(manifest.Observations.Select(o => o.Name))}");
+                    return null;
+                }
+
+                var fed = Keep(new OnnxTensor(graph.Dtype, shape));
+                _fed.Add((group, fed, at));
+                return fed;
+            case ["state", var name]:
+                if (!Known(manifest, name, $"{path}.from"))
+                {
+                    return null;
+                }
+
+                var current = Keep(new OnnxTensor(graph.Dtype, shape));
+                if (!_current.TryGetValue(name, out var readers))
+                {
+                    _current[name] = readers = [];
+                }
+
+                readers.Add((current, at));
+                return current;
+            case ["value", var name]:
+                if (!_values.TryGetValue(name, out var value))
+                {
+                    _check.Add($"{path}.from", $"names value '{name}'; earlier models give {List(_values.Keys)}");
+                    return null;
+                }
+
+                if (value.Tensor.Dtype != graph.Dtype || value.Tensor.Length != OnnxTensor.Count(shape))
+                {
+                    _check.Add("", $"{at} does not fit what it comes from, {value.At}");
+                    return null;
+                }
+
+                return Keep(value.Tensor.Reshaped(shape));
+            case ["constant"]:
+                _check.That(spec.Value is not null, $"{path}.value", "is missing; 'constant' needs it");
+                var constant = Keep(new OnnxTensor(graph.Dtype, shape));
+                constant.Fill(spec.Value ?? 0);
+                return constant;
+            default:
+                _check.Add($"{path}.from", $"is '{spec.From}'; expected observation:GROUP, state:NAME, value:NAME or constant");
+                return null;
+        }
+    }
+
+    private void Target(PolicyManifest manifest, ModelOutput spec, string path, GraphTensor graph, OnnxTensor tensor)
+    {
+        string at = $"{path} '{spec.Name}' {graph.Dtype}[{string.Join(',', tensor.Shape)}]";
+        switch (spec.To.Split(':', 2))
+        {
+            case ["action"]:
+                _check.That(Action is null, $"{path}.to", $"is 'action', and so is {_actionAt}");
+                (Action, _actionAt) = (tensor, at);
+                break;
+            case ["state", var name]:
+                if (Known(manifest, name, $"{path}.to") && !_next.TryAdd(name, (tensor, at)))
+                {
+                    _check.Add($"{path}.to", $"is 'state:{name}', and so is {_next[name].At}");
+                }
+
+                break;
+            case ["value", var name]:
+                if (!_values.TryAdd(name, (tensor, at)))
+                {
+                    _check.Add($"{path}.to", $"is 'value:{name}', and so is {_values[name].At}");
+                }
+
+                break;
+            default:
+                _check.Add($"{path}.to", $"is '{spec.To}'; expected action, state:NAME or value:NAME");
+                break;
+        }
+    }
+
+    private List<ObservationSlice> Groups(PolicyManifest manifest)
+    {
+        var slices = new List<ObservationSlice>();
+        int offset = 0;
+        for (int g = 0; g < manifest.Observations.Count; g++)
+        {
+            var group = manifest.Observations[g];
+            var inputs = _fed.Where(fed => fed.Group == g).ToArray();
+            if (inputs.Length == 0)
+            {
+                _check.That(!_check.Ok, $"observations[{g}]", $"('{group.Name}') feeds no input; wire it with from 'observation:{group.Name}' or remove it");
+                continue;
+            }
+
+            int length = inputs[0].Tensor.Length;
+            bool framed = group.History?.Layout != "term" && group.Terms.All(term => term.History is null);
+            var normalizer = Normalizer(group.Normalization, length, framed ? group.History?.Length ?? 1 : 1, $"observations[{g}].normalization");
+            foreach ((_, var tensor, string at) in inputs)
+            {
+                _check.That(tensor.Length == length, "", $"{at} takes {tensor.Length} elements of group '{group.Name}', {inputs[0].At} takes {length}; both read the same group");
+                Feeds.Add(new(tensor, offset, normalizer, new float[tensor.Length]));
+            }
+
+            slices.Add(new(group.Name, offset, length));
+            offset += length;
+        }
+
+        return slices;
+    }
+
+    /// <summary>Da, after checking the action output's shape.</summary>
+    private int Chunk(PolicyManifest manifest)
+    {
+        if (Action is null)
+        {
+            _check.That(!_check.Ok, "models", "has no output with to 'action'");
+            return 0;
+        }
+
+        long[] shape = Action.Shape;
+        int width = shape.Length == 0 ? 1 : (int)shape[^1];
+        int rows = width == 0 ? 0 : Action.Length / width;
+        var action = manifest.Action;
+        _check.That(shape.Take(shape.Length - 2).All(d => d == 1), "", $"{_actionAt} is not [.., Tp, Da]: dimensions before the last two must be 1");
+        _check.That(action.Joints is null || action.Joints.Count == width, "action.joints", $"names {action.Joints?.Count} joints; {_actionAt} gives {width} per row");
+        _check.That(action.Rows >= 1, "action.rows", $"is {action.Rows}, expected at least 1");
+        _check.That(
+            action.FirstRow >= 0 && action.FirstRow + action.Rows <= rows,
+            "action.rows",
+            $"asks for rows {action.FirstRow} to {action.FirstRow + action.Rows - 1} (first_row {action.FirstRow}, rows {action.Rows}); {_actionAt} gives rows 0 to {rows - 1}");
+        Denormalizer = action.Rows < 1 ? null : Normalizer(action.Normalization, action.Rows * width, action.Rows, "action.normalization");
+        return width;
+    }
+
+    /// <summary>For a vector of so many frames; its statistics are given once, per frame element, or per element.</summary>
+    private Normalizer? Normalizer(NormalizationSpec? spec, int length, int frames, string path)
+    {
+        if (spec is null)
+        {
+            return null;
+        }
+
+        // A list that divides the vector without being one frame of it would repeat in the wrong places.
+        foreach (var list in (IReadOnlyList<float>?[])[spec.Mean, spec.Std, spec.Min, spec.Max])
+        {
+            if (list is { Count: > 1 } && list.Count != length && list.Count * frames != length)
+            {
+                _check.Add(path, $"has {list.Count} numbers; expected 1, {length / frames} (one frame) or {length} (all)");
+                return null;
+            }
+        }
+
+        if (Numerics.Normalizer.Mismatch(spec, length) is { } mismatch)
+        {
+            _check.Add(path, mismatch);
+            return null;
+        }
+
+        return new(spec, length);
+    }
+
+    private List<StateLink> Link(PolicyManifest manifest)
+    {
+        var links = new List<StateLink>();
+        foreach ((string name, var state) in manifest.States)
+        {
+            var readers = _current.GetValueOrDefault(name) ?? [];
+            if (!_next.TryGetValue(name, out var next) || readers.Count == 0)
+            {
+                _check.That(!_check.Ok, $"states.{name}", readers.Count == 0 ? $"is read by no input; wire one with from 'state:{name}'" : $"is written by no output; wire one with to 'state:{name}'");
+                continue;
+            }
+
+            foreach ((var tensor, string at) in readers)
+            {
+                _check.That(tensor.Dtype == next.Tensor.Dtype && tensor.Length == next.Tensor.Length, "", $"{at} does not fit what it comes from, {next.At}");
+            }
+
+            links.Add(new(next.Tensor, [.. readers.Select(reader => reader.Tensor)], state.Reset));
+        }
+
+        return links;
+    }
+
+    private GraphTensor? Find(IReadOnlyList<GraphTensor> tensors, string name, string path, string what)
+    {
+        var found = tensors.FirstOrDefault(tensor => tensor.Name == name);
+        if (found is null)
+        {
+            _check.Add($"{path}.name", $"is '{name}'; the graph's {what}s are {List(tensors.Select(tensor => tensor.ToString()))}");
+        }
+        else if (found.Dtype is not ("float32" or "float16" or "int64"))
+        {
+            _check.Add(path, $"names {what} {found}; only float32, float16 and int64 are wired. Export it with a Cast inside the graph");
+            return null;
+        }
+
+        return found;
+    }
+
+    /// <summary>The shape with every dimension fixed; null after reporting why not.</summary>
+    private long[]? Shape(OnnxModel model, GraphTensor graph, IReadOnlyList<long>? wanted, string? dtype, Dictionary<string, long> symbols, string path, string what)
+    {
+        if (dtype is not null && dtype != graph.Dtype)
+        {
+            _check.Add($"{path}.dtype", $"is {dtype}; the graph's {what} is {graph}");
+            return null;
+        }
+
+        // Rank 0 also stands for "the graph does not say" on outputs: then the manifest's word is taken, and the first call tests it.
+        bool unsaid = graph.Shape.Count == 0 && what == "output";
+        long[] shape = unsaid && wanted is not null ? [.. wanted] : [.. graph.Shape];
+        if (wanted is not null && (wanted.Count != shape.Length || wanted.Where((d, i) => d != shape[i] && d != -1 && shape[i] != -1).Any()))
+        {
+            _check.Add($"{path}.shape", $"is [{string.Join(',', wanted)}]; the graph's {what} is {graph}");
+            return null;
+        }
+
+        string[] names = model.Symbols(graph.Name);
+        for (int i = 0; i < shape.Length; i++)
+        {
+            if (shape[i] >= 0)
+            {
+                continue;
+            }
+
+            string symbol = i < names.Length ? names[i] : "";
+            shape[i] = wanted is not null && wanted[i] >= 0 ? wanted[i]
+                : symbols.TryGetValue(symbol, out long known) ? known
+                : i == 0 ? 1
+                : -1;
+            if (shape[i] < 0)
+            {
+                _check.Add($"{path}.shape", $"must fix dimension {i}{(symbol.Length > 0 ? $" ('{symbol}')" : "")}: the graph's {what} is {graph}, and only a batch may stay free");
+                return null;
+            }
+
+            if (symbol.Length > 0)
+            {
+                symbols[symbol] = shape[i];
+            }
+        }
+
+        return shape;
+    }
+
+    private bool Known(PolicyManifest manifest, string state, string path)
+    {
+        bool known = manifest.States.ContainsKey(state);
+        _check.That(known, path, $"names state '{state}'; 'states' has {List(manifest.States.Keys)}");
+        return known;
+    }
+
+    private OnnxTensor Keep(OnnxTensor tensor)
+    {
+        _tensors.Add(tensor);
+        return tensor;
+    }
+
+    private static string List(IEnumerable<string> names) => string.Join(", ", names) is { Length: > 0 } list ? list : "none";
+}
