@@ -29,7 +29,7 @@ internal static class Graphs
     public static float[] Normal(ulong seed, long count, double scale = 1)
     {
         var noise = new float[count];
-        new SeededNoise(seed).Fill(noise);
+        new SeededRandom(seed).FillGaussian(noise);
         return [.. noise.Select(x => (float)(x * scale))];
     }
 

@@ -29,12 +29,12 @@ public static class Detour
     /// <summary>Draws a situation.</summary>
     /// <param name="random">Draws it.</param>
     /// <param name="observation">[2], m.</param>
-    public static void Observe(SeededNoise random, Span<float> observation)
+    public static void Observe(SeededRandom random, Span<float> observation)
     {
         ArgumentNullException.ThrowIfNull(random);
         Check(observation.Length, ObservationSize, nameof(observation));
-        observation[0] = (float)random.Uniform(-0.3, 0.3);
-        observation[1] = (float)random.Uniform(-0.5, 0.5);
+        observation[0] = (float)random.NextDouble(-0.3, 0.3);
+        observation[1] = (float)random.NextDouble(-0.5, 0.5);
     }
 
     /// <summary>Draws what the expert does there.</summary>
@@ -42,19 +42,19 @@ public static class Detour
     /// <param name="observation">[2], m.</param>
     /// <param name="chunk">[16, 2], normalised.</param>
     /// <param name="side">+1 or -1; null: either, equally likely.</param>
-    public static void Demonstrate(SeededNoise random, ReadOnlySpan<float> observation, Span<float> chunk, int? side = null)
+    public static void Demonstrate(SeededRandom random, ReadOnlySpan<float> observation, Span<float> chunk, int? side = null)
     {
         ArgumentNullException.ThrowIfNull(random);
         Check(observation.Length, ObservationSize, nameof(observation));
         Check(chunk.Length, Rows * ActionSize, nameof(chunk));
-        int q = side ?? (random.Uniform() < 0.5 ? -1 : 1);
+        int q = side ?? (random.NextDouble() < 0.5 ? -1 : 1);
         for (int k = 0; k < Rows; k++)
         {
             double along = k / (Rows - 1.0);
             double x = (observation[1] * along) + (((0.6 * q) + observation[0]) * Math.Sin(Math.PI * along));
             double y = -1 + (2 * along);
-            chunk[2 * k] = (float)((x + (0.01 * random.Normal())) / Scale);
-            chunk[(2 * k) + 1] = (float)((y + (0.01 * random.Normal())) / Scale);
+            chunk[2 * k] = (float)((x + (0.01 * random.NextGaussian())) / Scale);
+            chunk[(2 * k) + 1] = (float)((y + (0.01 * random.NextGaussian())) / Scale);
         }
     }
 

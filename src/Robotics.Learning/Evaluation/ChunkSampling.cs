@@ -18,14 +18,14 @@ public static class ChunkSampling
     {
         ArgumentNullException.ThrowIfNull(sampler);
         var batch = new Batch(network, conditions);
-        var random = new SeededNoise(seed);
+        var random = new SeededRandom(seed);
         float[] x = new float[batch.Length], noise = new float[batch.Length], clean = new float[batch.Length];
-        random.Fill(x);
+        random.FillGaussian(x);
         for (int i = 0; i < sampler.Steps; i++)
         {
             if (sampler.DrawsNoise(i))
             {
-                random.Fill(noise);
+                random.FillGaussian(noise);
             }
 
             sampler.Step(i, x, batch.Ask(x, sampler.Timesteps[i]), noise, clean);
@@ -45,7 +45,7 @@ public static class ChunkSampling
         ArgumentNullException.ThrowIfNull(sampler);
         var batch = new Batch(network, conditions);
         float[] x = new float[batch.Length], anchor = new float[batch.Length], clean = new float[batch.Length];
-        new SeededNoise(seed).Fill(x);
+        new SeededRandom(seed).FillGaussian(x);
         for (int i = 0; i < sampler.Calls; i++)
         {
             sampler.Step(i, x, batch.Ask(x, sampler.Time(i)), anchor, clean);
@@ -64,7 +64,7 @@ public static class ChunkSampling
         ArgumentNullException.ThrowIfNull(descent);
         var batch = new Batch(network, conditions);
         float[] x = new float[batch.Length], velocity = new float[batch.Length];
-        new SeededNoise(seed).Fill(x);
+        new SeededRandom(seed).FillGaussian(x);
         var calls = new int[batch.Count];
         var settled = new bool[batch.Count];
         (float[] first, float[] gradient) = batch.Slope(x);

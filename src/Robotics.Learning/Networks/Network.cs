@@ -114,7 +114,7 @@ public sealed class Network : nn.Module<Tensor, Tensor?, Tensor, Tensor>
     private static float[] Draw(NetworkSpec spec, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        var random = new SeededNoise(seed);
+        var random = new SeededRandom(seed);
         var values = new List<float>();
         foreach (var weight in spec.Checked("network").Weights())
         {
@@ -122,8 +122,8 @@ public sealed class Network : nn.Module<Tensor, Tensor?, Tensor, Tensor>
             {
                 values.Add((float)(weight.Draw switch
                 {
-                    WeightDraw.Uniform => random.Uniform(-weight.Scale, weight.Scale),
-                    WeightDraw.Normal => weight.Scale * random.Normal(),
+                    WeightDraw.Uniform => random.NextDouble(-weight.Scale, weight.Scale),
+                    WeightDraw.Normal => weight.Scale * random.NextGaussian(),
                     _ => weight.Scale,
                 }));
             }

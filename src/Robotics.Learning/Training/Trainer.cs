@@ -152,8 +152,8 @@ public sealed class Trainer : IDisposable
     // libtorch's CPU generator uses 32 bits of its seed: the house's generator spreads (seed, step) over them.
     private ulong StreamSeed(long step)
     {
-        var random = new SeededNoise(_options.Seed);
-        random.Reseed(random.NextBits() ^ (ulong)step);
+        var random = new SeededRandom(_options.Seed);
+        random.Reset(random.NextBits() ^ (ulong)step);
         return random.NextBits() & uint.MaxValue;
     }
 

@@ -137,13 +137,13 @@ public sealed class DetourTests(ITestOutputHelper output)
     private static float[] Noise(int count)
     {
         var noise = new float[count * 32];
-        new SeededNoise(7).Fill(noise);
+        new SeededRandom(7).FillGaussian(noise);
         return noise;
     }
 
     private static float[] Observations(int count, ulong seed)
     {
-        var random = new SeededNoise(seed);
+        var random = new SeededRandom(seed);
         var all = new float[2 * count];
         for (int i = 0; i < count; i++)
         {
@@ -171,7 +171,7 @@ public sealed class DetourTests(ITestOutputHelper output)
     private static Network Train(IImitation method, long steps, double rate = 2e-3, int? side = null)
     {
         const int demonstrations = 4000;
-        var random = new SeededNoise(1);
+        var random = new SeededRandom(1);
         float[] observations = new float[2 * demonstrations], chunks = new float[32 * demonstrations];
         for (int i = 0; i < demonstrations; i++)
         {

@@ -8,7 +8,7 @@ public sealed class DetourTests
     [Fact]
     public void Demonstrate_OverManySituations_IsValidOnBothSides()
     {
-        var random = new SeededNoise(1);
+        var random = new SeededRandom(1);
         float[] observation = new float[2], chunk = new float[32];
         int valid = 0, left = 0;
         for (int i = 0; i < 2000; i++)
@@ -27,8 +27,8 @@ public sealed class DetourTests
     public void IsValid_OfTheAverageOfBothSides_IsFalse()
     {
         float[] observation = [0.1f, 0.2f], left = new float[32], right = new float[32];
-        Detour.Demonstrate(new SeededNoise(1), observation, left, side: -1);
-        Detour.Demonstrate(new SeededNoise(2), observation, right, side: 1);
+        Detour.Demonstrate(new SeededRandom(1), observation, left, side: -1);
+        Detour.Demonstrate(new SeededRandom(2), observation, right, side: 1);
         float[] average = [.. left.Zip(right, (a, b) => (a + b) / 2)];
         Assert.True(Detour.IsValid(observation, left) && Detour.IsValid(observation, right));
         Assert.False(Detour.IsValid(observation, average));
@@ -42,7 +42,7 @@ public sealed class DetourTests
     public void IsValid_OfADemonstrationWithOnePointMoved_IsFalse(int row, int element, float by)
     {
         float[] observation = [0, 0], chunk = new float[32];
-        Detour.Demonstrate(new SeededNoise(1), observation, chunk, side: 1);
+        Detour.Demonstrate(new SeededRandom(1), observation, chunk, side: 1);
         Assert.True(Detour.IsValid(observation, chunk));
         chunk[(2 * row) + element] += by;
         Assert.False(Detour.IsValid(observation, chunk));

@@ -113,9 +113,9 @@ public sealed class DiffusionSamplerTests
     {
         float[] action = [0.2f, -0.9f, 0.55f];
         float[] x = new float[3], noise = new float[3], output = new float[3], clean = new float[3];
-        var random = new SeededNoise(7);
+        var random = new SeededRandom(7);
         var sampler = new DiffusionSampler(_schedule, new DiffusionOptions { Solver = solver, Steps = 10 });
-        random.Fill(noise);
+        random.FillGaussian(noise);
         sampler.Start(action, noise, x);
         for (int i = 0; i < sampler.Steps; i++)
         {
@@ -125,7 +125,7 @@ public sealed class DiffusionSamplerTests
                 output[j] = (float)((x[j] - (root * action[j])) / Math.Sqrt(1 - (root * root)));
             }
 
-            random.Fill(noise);
+            random.FillGaussian(noise);
             sampler.Step(i, x, output, noise, clean);
             Assert.Equal(action, clean, Close.Element(1e-4f)); // a plan at every step, not only at the end
         }
@@ -150,7 +150,7 @@ public sealed class DiffusionSamplerTests
         var flow = new FlowSampler(FlowSolver.Heun, 5);
         var energy = new EnergyDescent(new EnergyOptions());
         float[] x = new float[32], output = new float[32], memory = new float[32], clean = new float[32];
-        var random = new SeededNoise(1);
+        var random = new SeededRandom(1);
         Plan();
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 100; i++)
@@ -162,7 +162,7 @@ public sealed class DiffusionSamplerTests
 
         void Plan()
         {
-            random.Fill(x);
+            random.FillGaussian(x);
             for (int i = 0; i < sampler.Steps; i++)
             {
                 sampler.Step(i, x, output, [], clean);

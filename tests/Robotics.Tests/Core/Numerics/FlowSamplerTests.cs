@@ -16,7 +16,7 @@ public sealed class FlowSamplerTests
         float[] x = new float[4], v = new float[4], anchor = new float[4], clean = new float[4];
         for (ulong seed = 0; seed < 20; seed++)
         {
-            new SeededNoise(seed).Fill(x);
+            new SeededRandom(seed).FillGaussian(x);
             var sampler = new FlowSampler(solver, steps);
             for (int i = 0; i < sampler.Calls; i++)
             {

@@ -88,38 +88,3 @@ public sealed class EnergyDescentTests
         Assert.Equal(4, error.Problems.Count);
     }
 }
-
-public sealed class SeededNoiseTests
-{
-    [Fact]
-    public void NextBits_OfSeedZero_MatchesTheReference()
-    {
-        // xoshiro256** over SplitMix64(0): the authors' formulas, evaluated with Python's integers.
-        var random = new SeededNoise(0);
-        Assert.Equal([0x99EC5F36CB75F2B4UL, 0xBF6E1F784956452AUL, 0x1A5F849D4933E6E0UL], [random.NextBits(), random.NextBits(), random.NextBits()]);
-    }
-
-    [Fact]
-    public void Fill_WithTheSameSeed_RepeatsByteForByte()
-    {
-        float[] once = new float[7], again = new float[7];
-        var random = new SeededNoise(5);
-        random.Fill(once);
-        random.Reseed(5);
-        random.Fill(again);
-        Assert.Equal(once, again);
-    }
-
-    [Fact]
-    public void Fill_OverMany_IsStandardNormal()
-    {
-        var noise = new float[100_000];
-        new SeededNoise(3).Fill(noise);
-        double mean = noise.Average(x => (double)x);
-        double variance = noise.Average(x => (x - mean) * (x - mean));
-        double fourth = noise.Average(x => Math.Pow(x - mean, 4));
-        Assert.Equal(0, mean, 0.015);      // five standard errors
-        Assert.Equal(1, variance, 0.025);
-        Assert.Equal(3, fourth, 0.15);
-    }
-}
