@@ -79,6 +79,15 @@ public sealed class SeededRandom
         }
     }
 
+    /// <summary>Fills a buffer with normal draws: the noise that samplers start from.</summary>
+    public void FillGaussian(Span<float> noise)
+    {
+        for (int i = 0; i < noise.Length; i++)
+        {
+            noise[i] = (float)NextGaussian();
+        }
+    }
+
     private static ulong SplitMix(ref ulong state)
     {
         ulong z = state += 0x9E3779B97F4A7C15;

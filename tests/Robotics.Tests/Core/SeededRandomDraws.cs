@@ -34,6 +34,15 @@ public class SeededRandomDraws
     }
 
     [Fact]
+    public void FillGaussian_IsTheDrawsInOrder()
+    {
+        var noise = new float[5];
+        new SeededRandom(3).FillGaussian(noise);
+        var random = new SeededRandom(3);
+        Assert.All(noise, value => Assert.Equal((float)random.NextGaussian(), value));
+    }
+
+    [Fact]
     public void NextInt_CoversItsRangeAndNothingElse()
     {
         var random = new SeededRandom(1);

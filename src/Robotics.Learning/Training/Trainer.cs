@@ -1,0 +1,233 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Robotics.Learning.Data;
+using Robotics.Learning.Imitation;
+using Robotics.Learning.Networks;
+using Robotics.Numerics;
+using static TorchSharp.torch;
+
+namespace Robotics.Learning.Training;
+
+/// <summary>Where a run stands.</summary>
+/// <param name="Step">Updates made.</param>
+/// <param name="Loss">Mean over the last line's updates.</param>
+/// <param name="GradientNorm">Of the last update, before clipping.</param>
+/// <param name="LearningRate">Of the last update.</param>
+/// <param name="SamplesPerSecond">Since the run started or resumed.</param>
+public readonly record struct TrainingProgress(long Step, double Loss, double GradientNorm, double LearningRate, double SamplesPerSecond);
+
+/// <summary>Trains one network with one method; a run that was killed goes on where its last checkpoint left it, and ends with the
+/// same bytes as one that was not.</summary>
+/// <remarks>
+/// Every update draws from its own random stream, named by the seed and its number, so there is no random state to save.
+/// The folder holds <c>checkpoint.bin</c> (replaced in one piece) and <c>metrics.csv</c> (step, loss, gradient_norm, learning_rate).
+/// Not thread-safe.
+/// </remarks>
+public sealed class Trainer : IDisposable
+{
+    private const string Magic = "robotics-checkpoint-1";
+    private const string Header = "step,loss,gradient_norm,learning_rate\n";
+
+    private readonly IImitation _method;
+    private readonly TrainingOptions _options;
+    private readonly string? _folder;
+    private readonly string _fingerprint;
+    private readonly AveragedAdamW _optimizer;
+    private readonly Tensor _conditions;
+    private readonly Tensor _chunks;
+    private readonly Tensor _valid;
+
+    /// <summary>Prepares a run, and takes up the one in the folder if there is one.</summary>
+    /// <param name="method">Loss and network; the network's weights are replaced when a run is resumed.</param>
+    /// <param name="data">What to learn from.</param>
+    /// <param name="options">How long and how hard.</param>
+    /// <param name="folder">Where checkpoint and metrics live; null: nowhere.</param>
+    /// <exception cref="ConfigException">An option is out of range, data and network differ in size, or the folder holds another
+    /// run's checkpoint.</exception>
+    public Trainer(IImitation method, ChunkSet data, TrainingOptions options, string? folder)
+    {
+        ArgumentNullException.ThrowIfNull(method);
+        ArgumentNullException.ThrowIfNull(data);
+        ArgumentNullException.ThrowIfNull(options);
+        _method = method;
+        _options = options.Checked("training");
+        _folder = folder;
+        var spec = method.Network.Spec;
+        if ((spec.ConditionSize, spec.Horizon, spec.ActionSize) != (data.ConditionSize, data.Horizon, data.ActionSize))
+        {
+            throw new ConfigException(
+                $"{data.Source} has conditions of {data.ConditionSize} and chunks of {data.Horizon} x {data.ActionSize}; the network takes "
+                + $"{spec.ConditionSize} and {spec.Horizon} x {spec.ActionSize}. Change the network's sizes or the dataset's windows.");
+        }
+
+        set_num_threads(options.Threads);
+        _conditions = tensor(data.Conditions, data.Count, data.ConditionSize).DetachFromDisposeScope();
+        _chunks = tensor(data.Chunks, data.Count, data.Horizon, data.ActionSize).DetachFromDisposeScope();
+        _valid = tensor(data.Valid, data.Count, data.Horizon).DetachFromDisposeScope();
+        _optimizer = new AveragedAdamW(method.Network, options);
+        _fingerprint = Fingerprint(method, data, options);
+        if (folder is not null)
+        {
+            Directory.CreateDirectory(folder);
+            Resume(folder);
+        }
+    }
+
+    /// <summary>Updates made so far, resumed ones included.</summary>
+    public long Step => _optimizer.Updates;
+
+    /// <summary>Trains to the end, or until cancelled; a later call or a later process goes on.</summary>
+    /// <param name="progress">Told once per line of metrics; null: nobody.</param>
+    /// <param name="cancellation">Stops between two updates.</param>
+    /// <exception cref="InvalidOperationException">The loss is no longer finite; nothing of it was written.</exception>
+    public void Run(IProgress<TrainingProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        long began = Step, started = Stopwatch.GetTimestamp();
+        var losses = zeros([]).DetachFromDisposeScope();
+        while (Step < _options.Steps && !cancellation.IsCancellationRequested)
+        {
+            using var scope = NewDisposeScope();
+            double rate = _options.LearningRate * LearningRate.Factor(Step, _options.WarmUp, _options.Steps);
+            using var random = new Generator(StreamSeed(Step));
+            var rows = randint(_conditions.shape[0], [_options.Batch], dtype: ScalarType.Int64, generator: random);
+            var loss = _method.Loss(
+                _conditions.index_select(0, rows), _chunks.index_select(0, rows), _valid.index_select(0, rows), random);
+            loss.backward();
+            var norm = _optimizer.Step(rate);
+            losses.add_(loss.detach());
+            if (Step % _options.LogEvery == 0 || Step == _options.Steps)
+            {
+                long lines = Step % _options.LogEvery is > 0 and var rest ? rest : Math.Min(_options.LogEvery, Step);
+                double seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+                var line = new TrainingProgress(
+                    Step, losses.item<float>() / lines, norm.item<float>(), rate, (Step - began) * _options.Batch / seconds);
+                losses.zero_();
+                if (!double.IsFinite(line.Loss))
+                {
+                    throw new InvalidOperationException(
+                        $"The loss is {line.Loss} after {Step} updates of {_method.Name}. Lower the learning rate (now {_options.LearningRate}) or "
+                        + "look for extreme values in the data; the last checkpoint is from before.");
+                }
+
+                Append(line);
+                progress?.Report(line);
+            }
+
+            if (Step % _options.CheckpointEvery == 0 || Step == _options.Steps)
+            {
+                Save();
+            }
+        }
+
+        losses.Dispose();
+    }
+
+    /// <summary>A network of its own with the averaged weights: the one to evaluate and export. The caller disposes it.</summary>
+    public Network Averaged()
+    {
+        using var scope = NewDisposeScope();
+        return new Network(_method.Network.Spec, [.. _optimizer.Average.data<float>()]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _optimizer.Dispose();
+        _conditions.Dispose();
+        _chunks.Dispose();
+        _valid.Dispose();
+    }
+
+    private static string Fingerprint(IImitation method, ChunkSet data, TrainingOptions options)
+    {
+        string spec = JsonSerializer.Serialize(method.Network.Spec);
+        string settings = JsonSerializer.Serialize(options with { Threads = 1 });
+        return Convert.ToHexStringLower(
+            SHA256.HashData(Encoding.UTF8.GetBytes($"{method.Name}\n{spec}\n{settings}\n{data.Sha256()}")));
+    }
+
+    // libtorch's CPU generator uses 32 bits of its seed: the house's generator spreads (seed, step) over them.
+    private ulong StreamSeed(long step)
+    {
+        var random = new SeededRandom(_options.Seed);
+        random.Reset(random.NextBits() ^ (ulong)step);
+        return random.NextBits() & uint.MaxValue;
+    }
+
+    private void Append(TrainingProgress line)
+    {
+        if (_folder is null)
+        {
+            return;
+        }
+
+        string path = Path.Combine(_folder, "metrics.csv");
+        string header = File.Exists(path) ? "" : Header;
+        File.AppendAllText(path, header + string.Create(
+            CultureInfo.InvariantCulture, $"{line.Step},{line.Loss:g7},{line.GradientNorm:g7},{line.LearningRate:g7}\n"));
+    }
+
+    // Written beside, flushed, then renamed: a kill leaves the old checkpoint or the new one, never a torn one.
+    private void Save()
+    {
+        if (_folder is null)
+        {
+            return;
+        }
+
+        string path = Path.Combine(_folder, "checkpoint.bin");
+        using (var stream = new FileStream(path + ".new", FileMode.Create))
+        {
+            using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
+            writer.Write(Magic);
+            writer.Write(_fingerprint);
+            _optimizer.Write(writer);
+            writer.Flush();
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(path + ".new", path, overwrite: true);
+    }
+
+    private void Resume(string folder)
+    {
+        string path = Path.Combine(folder, "checkpoint.bin"), metrics = Path.Combine(folder, "metrics.csv");
+        if (File.Exists(path))
+        {
+            using var reader = new BinaryReader(File.OpenRead(path));
+            try
+            {
+                if (reader.ReadString() != Magic)
+                {
+                    throw new ConfigException($"{path} is not a checkpoint of this trainer. Train into an empty folder.");
+                }
+
+                if (reader.ReadString() != _fingerprint)
+                {
+                    throw new ConfigException(
+                        $"{path} belongs to another run: its method, network, options or data differ from {_method.Name} on this data. "
+                        + "Train into an empty folder, or repeat the first run's arguments.");
+                }
+
+                _optimizer.Read(reader);
+            }
+            catch (Exception error) when (error is EndOfStreamException or FormatException)
+            {
+                throw new ConfigException($"{path} is cut short. Train into an empty folder, or restore the file.", error);
+            }
+        }
+
+        // Lines after the checkpoint belong to updates that will be made again.
+        if (File.Exists(metrics))
+        {
+            string[] lines = File.ReadAllLines(metrics);
+            File.WriteAllText(metrics, Header + string.Concat(lines.Where(Kept).Select(line => line + "\n")));
+        }
+
+        bool Kept(string line) =>
+            line.Count(c => c == ',') == 3 && long.TryParse(line.AsSpan(0, line.IndexOf(',')), out long step) && step <= Step;
+    }
+}
