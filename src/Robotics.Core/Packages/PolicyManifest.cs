@@ -5,6 +5,19 @@ public enum PolicyKind
 {
     /// <summary>Observations in, actions out: one pass through <see cref="PolicyManifest.Models"/> per plan.</summary>
     Direct,
+
+    /// <summary>The last model predicts noise, action or velocity from <c>sample</c>, <c>time</c> and the observation; the runtime
+    /// denoises with <see cref="SamplerSpec.Diffusion"/>. Models before it run once per plan (an encoder).</summary>
+    Denoiser,
+
+    /// <summary>The last model gives a velocity; the runtime integrates it with <see cref="SamplerSpec.Flow"/>.</summary>
+    Velocity,
+
+    /// <summary>The last model gives an energy and its gradient; the runtime descends with <see cref="SamplerSpec.Energy"/>.</summary>
+    Energy,
+
+    /// <summary>The sampler is inside the graph, which takes the noise as an input: one pass per plan.</summary>
+    Unrolled,
 }
 
 /// <summary>A policy described: files, wiring, actions, timing. The C# face of <c>policy.json</c>; the JSON schema beside it is
@@ -50,6 +63,13 @@ public sealed record PolicyManifest
     /// <summary>Periods, tolerated ages, and what happens when a plan is late.</summary>
     public required TimingSpec Timing { get; init; }
 
+    /// <summary>The loop around the step network; null for <see cref="PolicyKind.Direct"/>. For <see cref="PolicyKind.Unrolled"/>
+    /// only <see cref="SamplerSpec.Horizon"/> is read.</summary>
+    public SamplerSpec? Sampler { get; init; }
+
+    /// <summary>What the trainer says of itself (command, seed, steps, data hash, metrics), for people and records; null: nothing.</summary>
+    public TrainedSpec? Trained { get; init; }
+
     /// <summary>Golden vectors that are checked at load; null: none.</summary>
     public GoldenSpec? Golden { get; init; }
 
@@ -88,8 +108,9 @@ public sealed record ModelInput
     /// <summary>Name in the graph.</summary>
     public required string Name { get; init; }
 
-    /// <summary><c>observation:GROUP</c>, <c>state:NAME</c>, <c>value:NAME</c> (an earlier output), or <c>constant</c>. A command
-    /// that has an input of its own is an observation group with one <c>command</c> term.</summary>
+    /// <summary><c>observation:GROUP</c>, <c>state:NAME</c>, <c>value:NAME</c> (an earlier output), <c>constant</c>, and in the step
+    /// model <c>sample</c> ([B, Tp, Da], normalised), <c>time</c> ([B]) or <c>noise</c> ([B, Tp, Da]). A command that has an input of
+    /// its own is an observation group with one <c>command</c> term.</summary>
     public required string From { get; init; }
 
     /// <summary>For <c>constant</c>: the value every element takes.</summary>
@@ -108,7 +129,8 @@ public sealed record ModelOutput
     /// <summary>Name in the graph.</summary>
     public required string Name { get; init; }
 
-    /// <summary><c>action</c>, <c>state:NAME</c> or <c>value:NAME</c>.</summary>
+    /// <summary><c>action</c>, <c>state:NAME</c> or <c>value:NAME</c>; in the step model <c>prediction</c> (what the kind says it
+    /// predicts, [B, Tp, Da]), <c>energy</c> ([B] or [B, 1]) or <c>gradient</c> ([B, Tp, Da]).</summary>
     public required string To { get; init; }
 
     /// <summary>Expected shape, -1 for a free batch; null: whatever the graph says.</summary>
@@ -376,10 +398,37 @@ public sealed record TimingSpec
     public int LateTicks { get; init; } = 1;
 }
 
+/// <summary>Where a policy came from.</summary>
+public sealed record TrainedSpec
+{
+    /// <summary>Method and its choices, <c>diffusion(sample)</c>.</summary>
+    public string Method { get; init; } = "";
+
+    /// <summary>The exact command line.</summary>
+    public string Command { get; init; } = "";
+
+    /// <summary>Seed of the training.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>Updates.</summary>
+    public long Steps { get; init; }
+
+    /// <summary>Episodes it was trained on.</summary>
+    public int Episodes { get; init; }
+
+    /// <summary>SHA-256 of the training data, 64 lower-case hex digits; empty: not stated.</summary>
+    public string DataSha256 { get; init; } = "";
+
+    /// <summary>Numbers by name: losses, success.</summary>
+    public IReadOnlyDictionary<string, double> Metrics { get; init; } = new Dictionary<string, double>();
+}
+
 /// <summary>Golden vectors: observations and the actions the trainer computed for them.</summary>
 public sealed record GoldenSpec
 {
-    /// <summary>CSV file of the package: observation floats, <c>;</c>, raw network output floats; <c>#</c> starts a comment.</summary>
+    /// <summary>CSV file of the package: observation floats, <c>;</c>, raw output floats (of a sampled policy the whole normalised
+    /// chunk [Tp, Da] that the sampler ends with); a third <c>;</c> part gives the noise [Tp, Da] a sampled plan starts from;
+    /// <c>#</c> starts a comment.</summary>
     public required string File { get; init; }
 
     /// <summary>Largest allowed absolute difference.</summary>
