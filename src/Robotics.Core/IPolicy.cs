@@ -22,7 +22,8 @@ public enum PlanStatus : byte
 /// <summary>What a call of <see cref="IPolicy.Plan"/> did.</summary>
 /// <param name="Status">How it ended.</param>
 /// <param name="Calls">Network calls it made.</param>
-public readonly record struct PlanResult(PlanStatus Status, int Calls);
+/// <param name="Energy">Energy of the planned chunk, lower is better; NaN when the policy has none.</param>
+public readonly record struct PlanResult(PlanStatus Status, int Calls, float Energy = float.NaN);
 
 /// <summary>A slice of the observation vector that feeds one or more network inputs.</summary>
 /// <param name="Name">The observation group's name in the manifest.</param>

@@ -140,6 +140,7 @@ internal sealed class Planner : IDisposable
             Deadline = slot.Deadline,
             Status = slot.Result.Status,
             Calls = slot.Result.Calls,
+            Energy = slot.Result.Energy,
             AfterReset = slot.Reset,
             Observation = slot.Observation,
             Chunk = slot.Result.Status == PlanStatus.Planned ? slot.Chunk : default,

@@ -113,7 +113,7 @@ public sealed class Recorder : IDisposable
     /// <summary>The planning thread: one plan.</summary>
     internal void Append(in PlanRow row)
     {
-        var head = new PlanHead(row.Plan, row.RequestedAt, row.StartedAt, row.FinishedAt, row.Deadline, row.Status, row.Calls, row.AfterReset, row.Chunk.Length);
+        var head = new PlanHead(row.Plan, row.RequestedAt, row.StartedAt, row.FinishedAt, row.Deadline, row.Status, row.Calls, row.Energy, row.AfterReset, row.Chunk.Length);
         if (!_plans.TryReserve(in head, out var floats))
         {
             return;
@@ -271,6 +271,7 @@ public sealed class Recorder : IDisposable
         Deadline = head.Deadline,
         Status = head.Status,
         Calls = head.Calls,
+        Energy = head.Energy,
         AfterReset = head.AfterReset,
         Observation = floats[.._observation],
         Chunk = floats.Slice(_observation, head.ChunkLength),
@@ -280,5 +281,5 @@ public sealed class Recorder : IDisposable
         long ObservationAgeNs, long ActionAgeNs, ulong Plan, int Row, ulong GateTouched, Safety.GateReasons GateReasons, bool HasWanted, bool HasSent);
 
     private readonly record struct PlanHead(ulong Plan, MonotonicTime RequestedAt, MonotonicTime StartedAt, MonotonicTime FinishedAt, MonotonicTime Deadline,
-        PlanStatus Status, int Calls, bool AfterReset, int ChunkLength);
+        PlanStatus Status, int Calls, float Energy, bool AfterReset, int ChunkLength);
 }

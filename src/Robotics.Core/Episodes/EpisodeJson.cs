@@ -54,6 +54,7 @@ internal static class EpisodeJson
                 case "deadline_ns": row.Deadline = new(reader.GetInt64()); break;
                 case "status": row.Status = (PlanStatus)reader.GetByte(); break;
                 case "calls": row.Calls = reader.GetInt32(); break;
+                case "energy": row.Energy = reader.GetSingle(); break;
                 case "after_reset": row.AfterReset = reader.GetBoolean(); break;
                 case "input": row.Observation = Floats(ref reader); break;
                 case "chunk": row.Chunk = Floats(ref reader); break;

@@ -81,6 +81,9 @@ public readonly ref struct PlanRow
     /// <summary>Network calls.</summary>
     public int Calls { get; init; }
 
+    /// <summary>Energy of the planned chunk; NaN when the policy has none.</summary>
+    public float Energy { get; init; }
+
     /// <summary>True when the policy was reset before this plan.</summary>
     public bool AfterReset { get; init; }
 

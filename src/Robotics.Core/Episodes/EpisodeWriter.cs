@@ -102,6 +102,11 @@ public sealed class EpisodeWriter : IDisposable
         _json.WriteNumber("slack_ns"u8, row.Deadline.NanosecondsSince(row.FinishedAt));
         _json.WriteNumber("status"u8, (int)row.Status);
         _json.WriteNumber("calls"u8, row.Calls);
+        if (float.IsFinite(row.Energy))
+        {
+            _json.WriteNumber("energy"u8, row.Energy);
+        }
+
         _json.WriteBoolean("after_reset"u8, row.AfterReset);
         Floats("input"u8, row.Observation);
         Floats("chunk"u8, row.Chunk);

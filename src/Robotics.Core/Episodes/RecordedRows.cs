@@ -81,6 +81,9 @@ public sealed class EpisodePlan
     /// <summary>Network calls.</summary>
     public int Calls { get; set; }
 
+    /// <summary>Energy of the planned chunk; NaN when the policy has none.</summary>
+    public float Energy { get; set; } = float.NaN;
+
     /// <summary>True when the policy was reset before this plan.</summary>
     public bool AfterReset { get; set; }
 

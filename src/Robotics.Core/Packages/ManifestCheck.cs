@@ -1,4 +1,5 @@
 using System.Globalization;
+using Robotics.Numerics;
 
 namespace Robotics.Packages;
 
@@ -39,6 +40,7 @@ internal static class ManifestCheck
         }
 
         Action(policy.Action, policy.Timing, check);
+        Sampler(policy, check);
         double act = policy.Timing.ActAfterMs ?? 0;
         check.That(act < policy.Timing.PeriodMs, "timing.act_after_ms", Text($"is {act}, expected less than timing.period_ms {policy.Timing.PeriodMs}"));
         if (policy.Golden is { } golden)
@@ -97,7 +99,9 @@ internal static class ManifestCheck
             values.UnionWith(model.Outputs.Where(output => output.To.StartsWith("value:", StringComparison.Ordinal)).Select(output => output.To["value:".Length..]));
         }
 
-        check.That(written.ContainsKey("action"), "models", "has no output that goes to 'action'");
+        string wanted = policy.Kind switch { PolicyKind.Denoiser or PolicyKind.Velocity => "prediction", PolicyKind.Energy => "gradient", _ => "action" };
+        check.That(written.ContainsKey(wanted), "models", $"has no output that goes to '{wanted}', which kind '{Word(policy.Kind)}' needs");
+        check.That(policy.Kind == PolicyKind.Direct || policy.States.Count == 0, "states", $"are for kind 'direct' only, the kind is '{Word(policy.Kind)}'");
         foreach (string state in policy.States.Keys)
         {
             check.That(read.Contains($"state:{state}"), $"states.{state}", $"is read by no model input ('from': 'state:{state}')");
@@ -110,6 +114,46 @@ internal static class ManifestCheck
             check.That(read.Contains($"observation:{name}"), $"observations[{g}]", $"'{name}' is read by no model input ('from': 'observation:{name}')");
         }
     }
+
+    // The sampler and the kind speak of the same family, and its numbers fit each other and the chunk.
+    private static void Sampler(PolicyManifest policy, ConfigCheck check)
+    {
+        if (policy.Kind == PolicyKind.Direct || policy.Sampler is not { } sampler)
+        {
+            check.That(policy.Kind == PolicyKind.Direct == policy.Sampler is null, "sampler", policy.Sampler is null
+                ? $"is missing; kind '{Word(policy.Kind)}' needs it" : "is given, but kind 'direct' has no sampler; remove it or change 'kind'");
+            return;
+        }
+
+        Family("diffusion", sampler.Diffusion is not null, PolicyKind.Denoiser);
+        Family("flow", sampler.Flow is not null, PolicyKind.Velocity);
+        Family("energy", sampler.Energy is not null, PolicyKind.Energy);
+        int last = policy.Action.FirstRow + policy.Action.Rows;
+        check.That(last <= sampler.Horizon, "sampler.horizon", $"is {sampler.Horizon}; action.first_row {policy.Action.FirstRow} and action.rows {policy.Action.Rows} reach row {last}");
+        check.That(policy.Kind != PolicyKind.Unrolled || sampler is { Candidates: 1, WarmStart: null }, "sampler", "of kind 'unrolled' is inside the graph: candidates and warm_start have no effect, remove them");
+        if (sampler.Diffusion is not { } diffusion)
+        {
+            return;
+        }
+
+        check.That((diffusion.Schedule == "betas") == diffusion.Betas is not null, "sampler.diffusion.betas", diffusion.Betas is null
+            ? "is missing; schedule 'betas' needs it" : $"is given, but the schedule is '{diffusion.Schedule}'");
+        check.That(diffusion.Betas is null || diffusion.Betas.Count == diffusion.TrainSteps, "sampler.diffusion.betas", $"has {diffusion.Betas?.Count} numbers, train_steps is {diffusion.TrainSteps}");
+        check.That(diffusion.Betas is null || diffusion.Betas.All(beta => beta is > 0 and < 1), "sampler.diffusion.betas", "are not all between 0 and 1");
+        check.That(diffusion.Steps <= diffusion.TrainSteps, "sampler.diffusion.steps", $"is {diffusion.Steps}, above train_steps {diffusion.TrainSteps}");
+        check.That(diffusion.Eta == 0 || diffusion.Solver == DiffusionSolver.Ddim, "sampler.diffusion.eta", Text($"is {diffusion.Eta}; only solver 'ddim' has one"));
+        if (diffusion.BetasSha256 is { } hash && check.Ok)
+        {
+            var schedule = diffusion.Betas is { } betas ? NoiseSchedule.FromBetas([.. betas]) : NoiseSchedule.SquaredCosine(diffusion.TrainSteps);
+            string rebuilt = schedule.BetasSha256();
+            check.That(hash == rebuilt, "sampler.diffusion.betas_sha256", $"is {hash}; '{diffusion.Schedule}' with train_steps {diffusion.TrainSteps} gives {rebuilt}. The network was trained with another schedule");
+        }
+
+        void Family(string name, bool given, PolicyKind kind) => check.That(
+            given == (policy.Kind == kind), $"sampler.{name}", given ? $"is given, which belongs to kind '{Word(kind)}'; the kind is '{Word(policy.Kind)}'" : $"is missing; kind '{Word(kind)}' needs it");
+    }
+
+    private static string Word(PolicyKind kind) => kind.ToString().ToLowerInvariant();
 
     private static void Commands(PolicyManifest policy, ConfigCheck check)
     {

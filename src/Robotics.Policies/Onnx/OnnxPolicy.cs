@@ -1,9 +1,12 @@
 using Microsoft.ML.OnnxRuntime;
+using Robotics.Numerics;
 using Robotics.Packages;
+using Robotics.Policies.Sampling;
 
 namespace Robotics.Policies.Onnx;
 
-/// <summary>A policy that is one pass through the networks of a package: observations in, one action chunk out.</summary>
+/// <summary>A policy that is a package of networks: observations in, one action chunk out, by one pass through them or by a sampler
+/// that calls the last one again and again (<see cref="PolicyManifest.Kind"/>).</summary>
 /// <remarks>
 /// Every buffer is allocated at load and <see cref="Plan"/> allocates nothing on cpu (about 300 bytes a call elsewhere, see
 /// <see cref="OnnxOptions.Bind"/>). Recurrent states advance only with a plan that was accepted: after Late, NotFinite, Refused or
@@ -21,9 +24,14 @@ public sealed class OnnxPolicy : IPolicy
     private readonly TimeProvider _clock;
     private readonly Feed[] _feeds;
     private readonly StateLink[] _states;
+    private readonly int _encoders;          // models that run once per plan
+    private readonly SeededRandom? _seeded;  // noise of an unrolled graph
+    private readonly OnnxTensor? _unrolled;  // where it goes
+    private readonly float[] _noise = [];    // [Tp, Da]
     private readonly int _observationLength; // Do
     private readonly int _first;             // first executed element of the network's output
-    private readonly float[] _raw;           // [Tp, Da], as the network gave it
+    private readonly ChunkSampler? _sampler; // null for one pass
+    private readonly float[] _raw;           // [Tp, Da], as the network or the sampler gave it
     private readonly float[] _chunk;         // [Ta, Da], de-normalised, until the plan is accepted
     private bool _disposed;
 
@@ -35,7 +43,21 @@ public sealed class OnnxPolicy : IPolicy
         Graphs = [.. models.Select(model => model.Description)];
         _observationLength = Spec.ObservationLength;
         _first = manifest.Action.FirstRow * Spec.ActionLength;
-        _raw = new float[wiring.Action.Length];
+        _encoders = _models.Length;
+        _raw = new float[wiring.Action?.Length ?? (wiring.Step!.Input!.Length / wiring.Step.Candidates)];
+        if (wiring.Step is { } step)
+        {
+            _seeded = new(0);
+            _noise = new float[_raw.Length];
+            _unrolled = manifest.Kind == PolicyKind.Unrolled ? step.Input : null;
+        }
+
+        if (wiring.Step is not null && _unrolled is null)
+        {
+            _encoders--;
+            _sampler = ChunkSampler.Make(manifest, new StepNetwork(_models[^1], wiring.Step), Spec.ActionLength, clock);
+        }
+
         _chunk = new float[Spec.Rows * Spec.ActionLength];
     }
 
@@ -92,10 +114,14 @@ public sealed class OnnxPolicy : IPolicy
         }
     }
 
+    /// <summary>Most network calls that one plan makes when there is time; a deadline may leave fewer.</summary>
+    public int MostCalls => _encoders + (_sampler?.MostCalls ?? 0);
+
     /// <inheritdoc/>
-    /// <remarks>Nothing here is random: <paramref name="seed"/> changes nothing.</remarks>
     public void Reset(ulong seed)
     {
+        _seeded?.Reset(seed);
+        _sampler?.Reset(seed);
         foreach (var state in _states)
         {
             foreach (var current in state.Current)
@@ -107,7 +133,9 @@ public sealed class OnnxPolicy : IPolicy
 
     /// <inheritdoc/>
     /// <remarks>Refused: the observation is not finite, before or after normalisation.</remarks>
-    public PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk)
+    public PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk) => PlanFrom(observation, deadline, [], chunk);
+
+    private PlanResult PlanFrom(ReadOnlySpan<float> observation, MonotonicTime deadline, ReadOnlySpan<float> noise, Span<float> chunk)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (observation.Length != _observationLength || chunk.Length != _chunk.Length)
@@ -123,25 +151,41 @@ public sealed class OnnxPolicy : IPolicy
         int calls = 0;
         try
         {
-            foreach (var model in _models)
+            Draw(noise);
+            while (calls < _encoders)
             {
                 if (MonotonicTime.Now(_clock) > deadline)
                 {
                     return new(PlanStatus.Late, calls);
                 }
 
-                calls++;
-                model.Run();
+                _models[calls++].Run();
+            }
+
+            if (_sampler is not null)
+            {
+                foreach (var spread in _wiring.Spreads)
+                {
+                    spread.Apply();
+                }
+
+                bool planned = _sampler.Run(deadline, noise, _raw);
+                calls += _sampler.Calls;
+                if (!planned)
+                {
+                    return new(PlanStatus.Late, calls);
+                }
             }
         }
         catch (OnnxRuntimeException error)
         {
-            LastFault = $"{_models[calls - 1].Spec.File}: {Ort.OneLine(error)}";
+            LastFault = $"{_models[Math.Clamp(calls - 1, 0, _models.Length - 1)].Spec.File}: {Ort.OneLine(error)}";
             return new(PlanStatus.Fault, calls);
         }
 
         if (!Finish())
         {
+            _sampler?.Forget();
             return new(PlanStatus.NotFinite, calls);
         }
 
@@ -159,7 +203,7 @@ public sealed class OnnxPolicy : IPolicy
             }
         }
 
-        return new(PlanStatus.Planned, calls);
+        return new(PlanStatus.Planned, calls, _sampler?.Energy ?? float.NaN);
     }
 
     /// <summary>Times plans of an all-zero observation, back to back, and resets.</summary>
@@ -196,6 +240,26 @@ public sealed class OnnxPolicy : IPolicy
         }
     }
 
+    // The noise of an unrolled graph: drawn, or the golden row's.
+    private void Draw(ReadOnlySpan<float> noise)
+    {
+        if (_unrolled is null)
+        {
+            return;
+        }
+
+        if (noise.IsEmpty)
+        {
+            _seeded!.FillGaussian(_noise);
+        }
+        else
+        {
+            noise.CopyTo(_noise);
+        }
+
+        _unrolled.Write(_noise);
+    }
+
     private bool Feed(ReadOnlySpan<float> observation)
     {
         // An int64 input would turn NaN into 0, so the vector is looked at before it is converted.
@@ -211,7 +275,7 @@ public sealed class OnnxPolicy : IPolicy
     /// <summary>Reads the output into <see cref="_chunk"/>; false when it or a state is not finite.</summary>
     private bool Finish()
     {
-        _wiring.Action.Read(_raw);
+        _wiring.Action?.Read(_raw);
         _raw.AsSpan(_first, _chunk.Length).CopyTo(_chunk);
         _wiring.Denormalizer?.Denormalize(_chunk, _chunk);
         bool finite = OnnxTensor.AllFinite(_raw) && OnnxTensor.AllFinite(_chunk);
@@ -241,13 +305,18 @@ public sealed class OnnxPolicy : IPolicy
 
     private void Verify(GoldenSpec golden, string origin, ReadOnlySpan<byte> file)
     {
-        var rows = GoldenRow.Read(file, golden.File, _observationLength, _raw.Length);
+        var rows = GoldenRow.Read(file, golden.File, _observationLength, _raw.Length, noise: _wiring.Step is not null);
         float[] chunk = new float[_chunk.Length];
         double worst = -1;
         string where = "";
         foreach (var row in rows)
         {
-            var result = Plan(row.Observation, Whenever, chunk);
+            if (_wiring.Step is not null)
+            {
+                Reset(0); // sampled rows stand alone; the draws of a stochastic solver begin anew
+            }
+
+            var result = PlanFrom(row.Observation, Whenever, row.Noise, chunk);
             if (result.Status != PlanStatus.Planned)
             {
                 throw new ConfigException(origin, [$"golden.file {golden.File} line {row.Line}: the policy answers {result.Status} where the file has an action"]);

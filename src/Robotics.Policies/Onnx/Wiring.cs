@@ -1,26 +1,56 @@
 using Robotics.Numerics;
 using Robotics.Packages;
+using Robotics.Policies.Sampling;
 
 namespace Robotics.Policies.Onnx;
 
-/// <summary>A slice of the observation vector on its way into one network input.</summary>
-internal sealed record Feed(OnnxTensor Tensor, int Offset, Normalizer? Normalizer, float[] Scratch)
+/// <summary>A slice of the observation vector on its way into one network input, once per candidate.</summary>
+/// <param name="Tensor">[K·Length].</param>
+/// <param name="Offset">In the observation vector.</param>
+/// <param name="Length">Of the slice.</param>
+/// <param name="Normalizer">Null: none.</param>
+/// <param name="Scratch">[K·Length].</param>
+internal sealed record Feed(OnnxTensor Tensor, int Offset, int Length, Normalizer? Normalizer, float[] Scratch)
 {
     /// <summary>Writes the input; false when a value has no finite form there.</summary>
     public bool Write(ReadOnlySpan<float> observation)
     {
-        var slice = observation.Slice(Offset, Tensor.Length);
-        if (Normalizer is null)
+        var slice = observation.Slice(Offset, Length);
+        if (Normalizer is null && Scratch.Length == Length)
         {
             Tensor.Write(slice);
-        }
-        else
-        {
-            Normalizer.Normalize(slice, Scratch);
-            Tensor.Write(Scratch);
+            return Tensor.IsFinite;
         }
 
+        for (int at = 0; at < Scratch.Length; at += Length)
+        {
+            if (Normalizer is null)
+            {
+                slice.CopyTo(Scratch.AsSpan(at));
+            }
+            else
+            {
+                Normalizer.Normalize(slice, Scratch.AsSpan(at, Length));
+            }
+        }
+
+        Tensor.Write(Scratch);
         return Tensor.IsFinite;
+    }
+}
+
+/// <summary>An encoder's output on its way into the step network, once per candidate.</summary>
+internal sealed record Spread(OnnxTensor From, OnnxTensor To, float[] Scratch)
+{
+    /// <summary>Copies it K times.</summary>
+    public void Apply()
+    {
+        for (int at = 0; at < Scratch.Length; at += From.Length)
+        {
+            From.Read(Scratch.AsSpan(at, From.Length));
+        }
+
+        To.Write(Scratch);
     }
 }
 
@@ -32,11 +62,13 @@ internal sealed class Wiring : IDisposable
 {
     private readonly ConfigCheck _check;
     private readonly List<OnnxTensor> _tensors = [];
-    private readonly List<(int Group, OnnxTensor Tensor, string At)> _fed = [];
+    private readonly List<(int Group, OnnxTensor Tensor, int Length, string At)> _fed = [];
     private readonly Dictionary<string, (OnnxTensor Tensor, string At)> _values = [];
     private readonly Dictionary<string, (OnnxTensor Tensor, string At)> _next = [];
     private readonly Dictionary<string, List<(OnnxTensor Tensor, string At)>> _current = [];
+    private readonly Dictionary<string, string> _stepAt = [];
     private string _actionAt = "";
+    private int _batch = 1; // of the model that is being wired
 
     /// <summary>Matches <paramref name="manifest"/> with its opened <paramref name="models"/>.</summary>
     /// <exception cref="ConfigException">Names, shapes, types or wires that disagree.</exception>
@@ -45,9 +77,17 @@ internal sealed class Wiring : IDisposable
         _check = new ConfigCheck(manifest.Origin);
         try
         {
+            bool sampled = manifest.Kind != PolicyKind.Direct;
+            Step = sampled ? new() { Candidates = manifest.Sampler?.Candidates ?? 1 } : null;
             foreach (var model in models)
             {
+                _batch = sampled && model == models[^1] ? Step!.Candidates : 1;
                 Wire(manifest, model, bind);
+            }
+
+            if (Step is not null)
+            {
+                CheckStep(manifest, models[^1].Path);
             }
 
             Spec = new(manifest.Name, Groups(manifest), manifest.Action.Rows, Chunk(manifest), TimeSpan.FromMilliseconds(manifest.Action.RowPeriodMs ?? manifest.Timing.PeriodMs));
@@ -70,8 +110,14 @@ internal sealed class Wiring : IDisposable
     /// <summary>Recurrent states.</summary>
     public IReadOnlyList<StateLink> States { get; }
 
-    /// <summary>The network's action output, [Tp, Da].</summary>
-    public OnnxTensor Action { get; private set; } = null!; // set, or _check.Throw() leaves no instance
+    /// <summary>The network's action output, [Tp, Da]; null when a sampler makes the action.</summary>
+    public OnnxTensor? Action { get; private set; }
+
+    /// <summary>The step network's tensors; null for direct policies.</summary>
+    public StepTensors? Step { get; }
+
+    /// <summary>Encoder outputs that the step network takes once per candidate.</summary>
+    public List<Spread> Spreads { get; } = [];
 
     /// <summary>De-normalisation of action rows.</summary>
     public Normalizer? Denormalizer { get; private set; }
@@ -87,7 +133,7 @@ internal sealed class Wiring : IDisposable
             // What the graph calls its first free dimension is its batch, wherever else the name stands.
             if (input.Shape is [-1, ..] && model.Symbols(input.Name) is [{ Length: > 0 } batch, ..])
             {
-                symbols[batch] = 1;
+                symbols[batch] = _batch;
             }
         }
 
@@ -155,7 +201,8 @@ internal sealed class Wiring : IDisposable
                 }
 
                 var fed = Keep(new OnnxTensor(graph.Dtype, shape));
-                _fed.Add((group, fed, at));
+                _check.That(fed.Length % _batch == 0, path, $"has {fed.Length} elements, which are not {_batch} candidates' worth");
+                _fed.Add((group, fed, fed.Length / _batch, at));
                 return fed;
             case ["state", var name]:
                 if (!Known(manifest, name, $"{path}.from"))
@@ -178,6 +225,13 @@ internal sealed class Wiring : IDisposable
                     return null;
                 }
 
+                if (_batch > 1 && value.Tensor.Length * _batch == OnnxTensor.Count(shape))
+                {
+                    var each = Keep(new OnnxTensor(graph.Dtype, shape));
+                    Spreads.Add(new(value.Tensor, each, new float[each.Length]));
+                    return each;
+                }
+
                 if (value.Tensor.Dtype != graph.Dtype || value.Tensor.Length != OnnxTensor.Count(shape))
                 {
                     _check.Add("", $"{at} does not fit what it comes from, {value.At}");
@@ -185,13 +239,29 @@ internal sealed class Wiring : IDisposable
                 }
 
                 return Keep(value.Tensor.Reshaped(shape));
+            case ["sample" or "time" or "noise"] when Step is not null:
+                var own = Keep(new OnnxTensor(graph.Dtype, shape));
+                if (!_stepAt.TryAdd(spec.From, at))
+                {
+                    _check.Add($"{path}.from", $"is '{spec.From}', and so is {_stepAt[spec.From]}");
+                }
+                else if (spec.From == "time")
+                {
+                    Step.Time = own;
+                }
+                else
+                {
+                    Step.Input = own;
+                }
+
+                return own;
             case ["constant"]:
                 _check.That(spec.Value is not null, $"{path}.value", "is missing; 'constant' needs it");
                 var constant = Keep(new OnnxTensor(graph.Dtype, shape));
                 constant.Fill(spec.Value ?? 0);
                 return constant;
             default:
-                _check.Add($"{path}.from", $"is '{spec.From}'; expected observation:GROUP, state:NAME, value:NAME or constant");
+                _check.Add($"{path}.from", $"is '{spec.From}'; expected observation:GROUP, state:NAME, value:NAME or constant, and in a sampled policy's last model sample, time or noise");
                 return null;
         }
     }
@@ -204,6 +274,13 @@ internal sealed class Wiring : IDisposable
             case ["action"]:
                 _check.That(Action is null, $"{path}.to", $"is 'action', and so is {_actionAt}");
                 (Action, _actionAt) = (tensor, at);
+                break;
+            case ["prediction" or "gradient"] when Step is not null:
+                _check.That(_stepAt.TryAdd("output", at), $"{path}.to", $"is '{spec.To}', and so is {_stepAt.GetValueOrDefault("output")}");
+                Step.Output = tensor;
+                break;
+            case ["energy"] when Step is not null:
+                Step.Energy = tensor;
                 break;
             case ["state", var name]:
                 if (Known(manifest, name, $"{path}.to") && !_next.TryAdd(name, (tensor, at)))
@@ -220,9 +297,52 @@ internal sealed class Wiring : IDisposable
 
                 break;
             default:
-                _check.Add($"{path}.to", $"is '{spec.To}'; expected action, state:NAME or value:NAME");
+                _check.Add($"{path}.to", $"is '{spec.To}'; expected action, state:NAME or value:NAME, and in a sampled policy's last model prediction, energy or gradient");
                 break;
         }
+    }
+
+    // What a sampler needs of the last model, and whether the graph and 'sampler' speak of the same thing.
+    private void CheckStep(PolicyManifest manifest, string path)
+    {
+        var step = Step!;
+        bool unrolled = manifest.Kind == PolicyKind.Unrolled;
+        string wanted = unrolled ? "noise" : "sample";
+        if (step.Input is null || !_stepAt.TryGetValue(wanted, out string? at))
+        {
+            _check.That(!_check.Ok, $"{path}.inputs", $"has none from '{wanted}', which kind '{Word(manifest.Kind)}' needs");
+            return;
+        }
+
+        int horizon = manifest.Sampler!.Horizon;
+        bool fits = step.Input.Shape is [var batch, var rows, _] && batch == step.Candidates && rows == horizon;
+        _check.That(fits, "", $"{at} is not [K, Tp, Da] with K {step.Candidates} (sampler.candidates) and Tp {horizon} (sampler.horizon)");
+        if (unrolled)
+        {
+            return;
+        }
+
+        string output = manifest.Kind == PolicyKind.Energy ? "gradient" : "prediction";
+        if (step.Output is null)
+        {
+            _check.That(!_check.Ok, $"{path}.outputs", $"has none to '{output}', which kind '{Word(manifest.Kind)}' needs");
+        }
+        else
+        {
+            _check.That(step.Output.Shape.AsSpan().SequenceEqual(step.Input.Shape), "", $"{_stepAt["output"]} has another shape than {at}; both are [K, Tp, Da]");
+        }
+
+        bool timed = manifest.Kind != PolicyKind.Energy;
+        _check.That(timed == step.Time is not null, $"{path}.inputs", timed ? $"has none from 'time', which kind '{Word(manifest.Kind)}' needs" : "has one from 'time'; an energy has no time");
+        if (step.Time is { } time)
+        {
+            _check.That(time.Length == 1 || time.Length == step.Candidates, "", $"{_stepAt["time"]} is neither a scalar, [1] nor [K] with K {step.Candidates}");
+            _check.That(manifest.Kind != PolicyKind.Velocity || time.Dtype != "int64", "", $"{_stepAt["time"]} counts steps; a velocity's time is a real number from 0 to 1");
+        }
+
+        _check.That(step.Energy is null || step.Energy.Length == step.Candidates, $"{path}.outputs", $"gives {step.Energy?.Length} energies for {step.Candidates} candidates");
+
+        static string Word(PolicyKind kind) => kind.ToString().ToLowerInvariant();
     }
 
     private List<ObservationSlice> Groups(PolicyManifest manifest)
@@ -239,13 +359,13 @@ internal sealed class Wiring : IDisposable
                 continue;
             }
 
-            int length = inputs[0].Tensor.Length;
+            int length = inputs[0].Length;
             bool framed = group.History?.Layout != "term" && group.Terms.All(term => term.History is null);
             var normalizer = Normalizer(group.Normalization, length, framed ? group.History?.Length ?? 1 : 1, $"observations[{g}].normalization");
-            foreach ((_, var tensor, string at) in inputs)
+            foreach ((_, var tensor, int each, string at) in inputs)
             {
-                _check.That(tensor.Length == length, "", $"{at} takes {tensor.Length} elements of group '{group.Name}', {inputs[0].At} takes {length}; both read the same group");
-                Feeds.Add(new(tensor, offset, normalizer, new float[tensor.Length]));
+                _check.That(each == length, "", $"{at} takes {each} elements of group '{group.Name}', {inputs[0].At} takes {length}; both read the same group");
+                Feeds.Add(new(tensor, offset, length, normalizer, new float[tensor.Length]));
             }
 
             slices.Add(new(group.Name, offset, length));
@@ -258,15 +378,17 @@ internal sealed class Wiring : IDisposable
     /// <summary>Da, after checking the action output's shape.</summary>
     private int Chunk(PolicyManifest manifest)
     {
-        if (Action is null)
+        bool stepped = manifest.Kind is not (PolicyKind.Direct or PolicyKind.Unrolled);
+        if ((stepped ? Step!.Input : Action) is not { } chunk)
         {
-            _check.That(!_check.Ok, "models", "has no output with to 'action'");
+            _check.That(!_check.Ok, "models", stepped ? "has no last model with an input from 'sample'" : "has no output with to 'action'");
             return 0;
         }
 
-        long[] shape = Action.Shape;
+        _actionAt = stepped ? _stepAt.GetValueOrDefault("sample", "") : _actionAt;
+        long[] shape = stepped ? chunk.Shape[1..] : chunk.Shape;
         int width = shape.Length == 0 ? 1 : (int)shape[^1];
-        int rows = width == 0 ? 0 : Action.Length / width;
+        int rows = width == 0 ? 0 : OnnxTensor.Count(shape) / width;
         var action = manifest.Action;
         _check.That(shape.Take(shape.Length - 2).All(d => d == 1), "", $"{_actionAt} is not [.., Tp, Da]: dimensions before the last two must be 1");
         _check.That(action.Joints is null || action.Joints.Count == width, "action.joints", $"names {action.Joints?.Count} joints; {_actionAt} gives {width} per row");
@@ -374,7 +496,7 @@ internal sealed class Wiring : IDisposable
             string symbol = i < names.Length ? names[i] : "";
             shape[i] = wanted is not null && wanted[i] >= 0 ? wanted[i]
                 : symbols.TryGetValue(symbol, out long known) ? known
-                : i == 0 ? 1
+                : i == 0 ? _batch
                 : -1;
             if (shape[i] < 0)
             {

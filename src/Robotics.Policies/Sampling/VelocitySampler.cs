@@ -1,0 +1,77 @@
+using Robotics.Numerics;
+using Robotics.Packages;
+
+namespace Robotics.Policies.Sampling;
+
+/// <summary>Integrates a velocity with <see cref="FlowSampler"/>; a table for every number of steps that may fit.</summary>
+internal sealed class VelocitySampler : ChunkSampler
+{
+    private readonly List<FlowSampler> _tables = []; // by calls, ascending; the last is the manifest's own
+    private readonly FlowSampler? _warmTable;
+    private readonly FlowSpec _spec;
+    private readonly float[] _anchor;
+    private FlowSampler _table;
+    private int _call;
+
+    public VelocitySampler(StepNetwork network, PolicyManifest manifest, int actionLength, TimeProvider clock)
+        : base(network, manifest, actionLength, clock)
+    {
+        _spec = manifest.Sampler!.Flow!;
+        _anchor = new float[network.Length];
+        if (_spec.Solver == FlowSolver.Midpoint)
+        {
+            _tables.Add(new(FlowSolver.Euler, 1)); // the only solver that fits into one call
+        }
+
+        for (int steps = 1; steps < _spec.Steps; steps++)
+        {
+            _tables.Add(new(_spec.Solver, steps));
+        }
+
+        _table = new(_spec.Solver, _spec.Steps);
+        _tables.Add(_table);
+        if (manifest.Sampler.WarmStart is { } warm)
+        {
+            _warmTable = new(_spec.Solver, warm.Steps, 1 - Math.Max(warm.From, 1e-3));
+        }
+    }
+
+    public override int MostCalls => _tables[^1].Calls;
+
+    protected override void Begin(int fit, bool warm)
+    {
+        _call = 0;
+        if (warm && _warmTable is not null)
+        {
+            _table = _warmTable;
+            Recall();
+            _table.Start(Plans, Noise, Sample);
+            return;
+        }
+
+        int at = _tables.Count - 1;
+        while (at > 0 && _tables[at].Calls > fit)
+        {
+            at--;
+        }
+
+        _table = _tables[at];
+        Noise.CopyTo(Sample, 0);
+    }
+
+    protected override bool Step()
+    {
+        double s = _table.Time(_call);
+        Network.Call(Sample, (_spec.DataAt == 1 ? s : 1 - s) * _spec.TimeScale);
+        if (_spec.DataAt == 0)
+        {
+            foreach (ref float v in Network.Output.AsSpan())
+            {
+                v = -v;
+            }
+        }
+
+        _table.Step(_call, Sample, Network.Output, _anchor, Plans);
+        return ++_call < _table.Calls;
+    }
+}
