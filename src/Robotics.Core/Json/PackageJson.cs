@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Robotics.Numerics;
 using Robotics.Packages;
 
 namespace Robotics.Json;
@@ -12,7 +13,8 @@ namespace Robotics.Json;
     WriteIndented = true,
     Converters = [
         typeof(NumberOrNumbers), typeof(KindOrKinds), typeof(SnakeCase<TargetKind>), typeof(SnakeCase<JointKind>),
-        typeof(SnakeCase<HoldMode>), typeof(SnakeCase<PolicyKind>)])]
+        typeof(SnakeCase<HoldMode>), typeof(SnakeCase<PolicyKind>), typeof(SnakeCase<Prediction>), typeof(SnakeCase<DiffusionSolver>),
+        typeof(SnakeCase<GridSpacing>), typeof(SnakeCase<FlowSolver>)])]
 [JsonSerializable(typeof(RobotSpec))]
 [JsonSerializable(typeof(PolicyManifest))]
 internal sealed partial class PackageJson : JsonSerializerContext;

@@ -132,6 +132,29 @@ public sealed class Trainer : IDisposable
         return new Network(_method.Network.Spec, [.. _optimizer.Average.data<float>()]);
     }
 
+    /// <summary>The averaged weights of a run that is not being trained, from its <c>checkpoint.bin</c>. The caller disposes it.</summary>
+    /// <exception cref="ConfigException">There is no such file, or it is not a checkpoint of this network.</exception>
+    public static Network Average(string checkpoint, NetworkSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        if (!File.Exists(checkpoint))
+        {
+            throw new ConfigException($"There is no checkpoint '{checkpoint}'; train first.");
+        }
+
+        using var reader = new BinaryReader(File.OpenRead(checkpoint));
+        long weights = spec.Weights().Sum(weight => weight.Shape.Aggregate(1L, (product, d) => product * d)), all = 4 * weights * sizeof(float);
+        if (reader.ReadString() != Magic || reader.ReadString().Length == 0 || reader.ReadInt64() < 0 || reader.BaseStream.Length - reader.BaseStream.Position != all)
+        {
+            throw new ConfigException($"{checkpoint} is not a whole checkpoint of this network, which has {weights} weights.");
+        }
+
+        reader.BaseStream.Seek(-weights * sizeof(float), SeekOrigin.End);
+        var average = new float[weights];
+        reader.BaseStream.ReadExactly(System.Runtime.InteropServices.MemoryMarshal.AsBytes(average.AsSpan()));
+        return new Network(spec, average);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -1,0 +1,76 @@
+using System.CommandLine;
+using Robotics.Host;
+using Robotics.Learning.Export;
+using Robotics.Learning.Training;
+using Robotics.Numerics;
+using Robotics.Packages;
+
+namespace Robotics.Lab.Commands;
+
+/// <summary><c>robotics-lab export</c>: a run's weights as a package with another sampler, or as one graph.</summary>
+internal static class ExportCommand
+{
+    public static Command Create()
+    {
+        var run = new Option<DirectoryInfo>("--run") { Description = "folder of a 'robotics-lab train' run", Required = true };
+        var package = new Option<DirectoryInfo?>("--package") { Description = "folder to write a package to" };
+        var graph = new Option<FileInfo?>("--single-graph") { Description = "ONNX file with the sampler inside: noise and cond in, chunk out, all normalised" };
+        var name = new Option<string?>("--name") { Description = "of the policy; TASK-METHOD when left out" };
+        var calls = new Option<int?>("--calls") { Description = "network calls per plan; the method's usual ones when left out" };
+        var tolerance = new Option<double?>("--tolerance") { Description = "an energy's settling gradient" };
+        var executed = new Option<int?>("--executed") { Description = "Ta, rows executed of each chunk" };
+        var command = new Command("export", """
+            Writes the weights of a run as a policy package, or as one self-contained ONNX graph for programs that have ONNX Runtime and
+            nothing else.
+
+            Examples:
+              robotics-lab export --run runs/push-t-diffusion --package models/push-t-diffusion --executed 4
+              robotics-lab export --run runs/push-t-diffusion --single-graph policy.onnx
+            """)
+        { run, package, graph, name, calls, tolerance, executed };
+        command.SetGuardedAction((parsed, _) =>
+        {
+            string folder = parsed.GetValue(run)!.FullName;
+            if (parsed.GetValue(package) is null && parsed.GetValue(graph) is null)
+            {
+                throw new ConfigException("export writes --package, --single-graph or both; neither was given.");
+            }
+
+            var config = TrainingConfig.Load(folder);
+            var task = LabTask.Named(config.Task);
+            var sampler = parsed.GetValue(calls) is { } n ? Evaluation.WithCalls(config.Sampler, n) : config.Sampler;
+            if (parsed.GetValue(tolerance) is { } t)
+            {
+                sampler = sampler with { Energy = (sampler.Energy ?? throw new ConfigException($"--tolerance is for energies; {folder} trained {config.Method}.")) with { Tolerance = t } };
+            }
+
+            config = config with { Sampler = sampler, Executed = parsed.GetValue(executed) ?? config.Executed };
+            int frame = config.Network.ConditionSize / config.ObservationSteps;
+            using var average = Trainer.Average(Path.Combine(folder, "checkpoint.bin"), config.Network);
+            string policy = parsed.GetValue(name) ?? $"{task.Name}-{config.Method}";
+            if (parsed.GetValue(package) is { } to)
+            {
+                TrainCommand.Pack(to.FullName, config, config.Wiring ?? task.Wiring, average, policy, new Dictionary<string, double>());
+                Console.WriteLine($"{to}: package '{policy}'");
+            }
+
+            if (parsed.GetValue(graph) is { } file)
+            {
+                File.WriteAllBytes(file.FullName, Single(average, sampler));
+                Console.WriteLine($"{file}: noise [B, {config.Network.Horizon}, {config.Network.ActionSize}] and cond [B, {config.Network.ConditionSize}] to chunk, normalised ({frame} elements per frame)");
+            }
+
+            return Task.FromResult(ExitCode.Done);
+        });
+        return command;
+    }
+
+    private static byte[] Single(Learning.Networks.Network network, SamplerSpec sampler) => sampler switch
+    {
+        { Diffusion: { } d } => SamplerGraph.Write(network.Spec, network.Values, new DiffusionSampler(NoiseSchedule.SquaredCosine(d.TrainSteps),
+            new() { Solver = d.Solver, Steps = d.Steps, Spacing = d.Spacing, Prediction = d.Prediction, Clip = d.Clip > 0 ? d.Clip : null, FinalAlphaBar = d.FinalAlpha })),
+        { Flow: { } f } => SamplerGraph.Write(network.Spec, network.Values, new FlowSampler(f.Solver, f.Steps)),
+        { Energy: { } e } => SamplerGraph.Write(network.Spec, network.Values, new EnergyDescent(new() { StepSize = e.StepSize, Momentum = e.Momentum, MaxSteps = e.MaxSteps })),
+        _ => throw new ConfigException("The sampler names neither diffusion, flow nor energy."),
+    };
+}

@@ -1,0 +1,168 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using Robotics.Host;
+using Robotics.Learning.Data;
+using Robotics.Learning.Export;
+using Robotics.Learning.Networks;
+using Robotics.Learning.Training;
+using Robotics.Numerics;
+using Robotics.Packages;
+
+namespace Robotics.Lab.Commands;
+
+/// <summary><c>robotics-lab train</c>: records to a policy package.</summary>
+internal static class TrainCommand
+{
+    public static Command Create()
+    {
+        var data = new Option<string[]>("--data") { Description = "records or folders of them", Required = true, AllowMultipleArgumentsPerToken = true };
+        var run = new Option<DirectoryInfo>("--run") { Description = "the run's folder: config, metrics, checkpoint, plot, package", Required = true };
+        var method = new Option<string>("--method") { Description = "diffusion, flow, energy or energy-unrolled", DefaultValueFactory = _ => "diffusion" };
+        var network = new Option<string>("--network") { Description = "mlp, unet1d or transformer", DefaultValueFactory = _ => "mlp" };
+        var prediction = new Option<Prediction>("--prediction") { Description = "what a diffusion network predicts: epsilon, sample or velocity", DefaultValueFactory = _ => Prediction.Sample };
+        var width = new Option<int>("--width") { Description = "of the network's layers", DefaultValueFactory = _ => 512 };
+        var layers = new Option<int>("--layers") { Description = "of the network", DefaultValueFactory = _ => 4 };
+        var executed = new Option<int?>("--executed") { Description = "Ta: rows executed of each chunk; the task's own when left out" };
+        var steps = new Option<long>("--steps") { Description = "updates", DefaultValueFactory = _ => 20000 };
+        var batch = new Option<int>("--batch") { Description = "windows per update", DefaultValueFactory = _ => 256 };
+        var rate = new Option<double>("--learning-rate") { Description = "at its peak", DefaultValueFactory = _ => 1e-3 };
+        var seed = new Option<ulong>("--seed") { Description = "of weights, batches and noise", DefaultValueFactory = _ => 1 };
+        var threads = new Option<int>("--threads") { Description = "of libtorch", DefaultValueFactory = _ => 1 };
+        var validation = new Option<double>("--validation") { Description = "share of episodes kept for validation", DefaultValueFactory = _ => 0.02 };
+        var name = new Option<string?>("--name") { Description = "of the policy; TASK-METHOD when left out" };
+        var flags = new DataFlags();
+        var command = new Command("train", """
+            Trains a policy on records and writes its package into the run's folder.
+
+            Interrupt it at any time, or kill it: the same command goes on from the last checkpoint and ends with the same bytes.
+
+            Examples:
+              robotics-lab train --data data/push-t --method diffusion --run runs/push-t-diffusion
+              robotics-lab train --data data/push-t --method energy --layers 3 --batch 128 --run runs/push-t-energy
+            """)
+        { data, run, method, network, prediction, width, layers, executed, steps, batch, rate, seed, threads, validation, name };
+        flags.AddTo(command);
+        command.SetGuardedAction((parsed, cancellation) =>
+        {
+            var task = flags.Task(parsed);
+            var wiring = flags.Wiring(parsed, task);
+            var set = EpisodeSet.Read(parsed.GetValue(data)!, wiring, flags.Filter(parsed));
+            var (seen, horizon, rows) = task.Windows;
+            rows = parsed.GetValue(executed) ?? rows;
+            var (training, held) = Demonstration.Split(set.Episodes, parsed.GetValue(validation), parsed.GetValue(seed));
+            int frame = set.Episodes[0].ObservationSize, size = set.Episodes[0].ActionSize;
+            var observations = Statistics.Fit("min_max", training.Select(episode => episode.Observations), frame);
+            var actions = Statistics.Fit("min_max", training.Select(episode => episode.Actions), size);
+            string which = parsed.GetValue(method)!;
+            var config = new TrainingConfig
+            {
+                Command = "robotics-lab " + string.Join(' ', parsed.Tokens.Select(token => token.Value)),
+                Task = task.Name,
+                Method = which,
+                Prediction = parsed.GetValue(prediction),
+                Network = TrainingConfig.Shape(parsed.GetValue(network)!, which, parsed.GetValue(width), parsed.GetValue(layers), horizon, size, seen * frame, seen),
+                Options = new TrainingOptions
+                {
+                    Steps = parsed.GetValue(steps),
+                    Batch = parsed.GetValue(batch),
+                    LearningRate = parsed.GetValue(rate),
+                    WarmUp = Math.Min(100, parsed.GetValue(steps) / 10),
+                    Seed = parsed.GetValue(seed),
+                    Threads = parsed.GetValue(threads),
+                },
+                ObservationSteps = seen,
+                Executed = rows,
+                DataSha256 = set.Sha256,
+                Episodes = training.Count,
+                Observations = observations,
+                Actions = actions,
+                Examples = Examples(training, seen, frame),
+                Sampler = TrainingConfig.DefaultSampler(which, parsed.GetValue(prediction), horizon),
+            };
+            var cut = new WindowOptions { ObservationSteps = seen, Horizon = horizon, Executed = task.PaddedRows + 1 };
+            var (o, a) = (new Normalizer(observations, frame), new Normalizer(actions, size));
+            var windows = ChunkWindows.Cut(training, cut, o, a, string.Join(", ", parsed.GetValue(data)!));
+            var tests = held.Count == 0 ? null : ChunkWindows.Cut(held, cut, o, a, "validation episodes");
+            Console.Error.WriteLine($"{set.Records} records ({set.Successes} succeeded), {training.Count} episodes, {windows.Count} windows; {held.Count} episodes validate");
+            string folder = parsed.GetValue(run)!.FullName;
+            string policy = parsed.GetValue(name) ?? $"{task.Name}-{which}";
+            return Task.FromResult(Train(config, wiring, windows, tests, folder, policy, cancellation));
+        });
+        return command;
+    }
+
+    /// <summary>Writes the package of a run's averaged weights.</summary>
+    public static PolicyManifest Pack(string folder, TrainingConfig config, PolicyManifest wiring, Network average, string name, IReadOnlyDictionary<string, double> metrics) =>
+        PackageWriter.Write(folder, average, new PackageContents
+        {
+            Name = name,
+            Wiring = wiring,
+            ObservationSteps = config.ObservationSteps,
+            Executed = config.Executed,
+            Observations = config.Observations,
+            Actions = config.Actions,
+            Sampler = config.Sampler,
+            Examples = config.Examples,
+            Trained = new()
+            {
+                Method = config.Method == "diffusion" ? $"diffusion({config.Prediction})" : config.Method,
+                Command = config.Command,
+                Seed = config.Options.Seed,
+                Steps = config.Options.Steps,
+                Episodes = config.Episodes,
+                DataSha256 = config.DataSha256,
+                Metrics = metrics,
+            },
+        });
+
+    private static int Train(TrainingConfig config, PolicyManifest wiring, ChunkSet windows, ChunkSet? tests, string folder, string name, CancellationToken cancellation)
+    {
+        var method = config.Build();
+        using var network = method.Network;
+        using var trainer = new Trainer(method, windows, config.Options, folder);
+        config.Save(folder);
+        long start = Stopwatch.GetTimestamp();
+        TrainingProgress last = default;
+        using (var line = new ProgressLine("updates", config.Options.Steps))
+        {
+            trainer.Run(new Each(progress =>
+            {
+                last = progress;
+                line.Report(progress.Step, string.Create(CultureInfo.InvariantCulture, $"loss {progress.Loss:F4}  {progress.SamplesPerSecond:F0} windows/s"));
+            }), cancellation);
+        }
+
+        if (trainer.Step < config.Options.Steps)
+        {
+            Console.Error.WriteLine($"Interrupted after {trainer.Step} updates; the same command goes on from the last checkpoint in {folder}.");
+            return ExitCode.Interrupted;
+        }
+
+        var metrics = new Dictionary<string, double> { ["loss"] = Math.Round(last.Loss, 6), ["minutes"] = Math.Round(Stopwatch.GetElapsedTime(start).TotalMinutes, 1) };
+        if (tests is not null)
+        {
+            metrics["validation_loss"] = Math.Round(Validation.Loss(method, trainer, tests), 6);
+        }
+
+        File.WriteAllText(Path.Combine(folder, "loss.svg"), LossPicture.Draw(Path.Combine(folder, "metrics.csv"), name));
+        string package = Path.Combine(folder, "package");
+        using var average = trainer.Averaged();
+        Pack(package, config, wiring, average, name, metrics);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{package}: {trainer.Step} updates, loss {last.Loss:F4}{(metrics.TryGetValue("validation_loss", out double v) ? $", validation {v:F4}" : "")}"));
+        return ExitCode.Done;
+    }
+
+    // Early, middle and late in the first episode: what the golden vectors are made from.
+    private static float[][] Examples(IReadOnlyList<Demonstration> episodes, int seen, int width)
+    {
+        var episode = episodes[0];
+        return [.. new[] { 0, episode.Steps / 2, episode.Steps - 1 }.Select(step =>
+            (float[])[.. Enumerable.Range(step - seen + 1, seen).SelectMany(at => episode.Observations.AsSpan(Math.Max(at, 0) * width, width).ToArray())])];
+    }
+
+    private sealed class Each(Action<TrainingProgress> tell) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => tell(value);
+    }
+}

@@ -1,0 +1,44 @@
+using System.CommandLine;
+using System.Globalization;
+using Robotics.Host;
+using Robotics.Lab.Commands;
+
+CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+var root = new RootCommand("""
+    Collects demonstrations, trains policies on them, and measures what came of it.
+
+    Exit codes: 0 done as asked; 1 it failed on the way; 2 something that you wrote is wrong (nothing was changed); 130 interrupted.
+
+    Examples:
+      robotics-lab collect --task push-t --episodes 2000 --noise 0.015 --out data/push-t
+      robotics-lab dataset inspect data/push-t --picture data/push-t.svg
+      robotics-lab train --data data/push-t --method diffusion --run runs/push-t-diffusion
+      robotics-lab eval --policy runs/push-t-diffusion/package --episodes 100
+      robotics-lab export --run runs/push-t-diffusion --single-graph policy.onnx
+    """)
+{
+    CollectCommand.Create(),
+    DatasetCommand.Create(),
+    TrainCommand.Create(),
+    EvalCommand.Create(),
+    ExportCommand.Create(),
+};
+
+LongHelp.Install(root);
+var parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    foreach (var error in parsed.Errors)
+    {
+        Console.Error.WriteLine($"robotics-lab: {error.Message}");
+    }
+
+    Console.Error.WriteLine($"See 'robotics-lab {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help'.");
+    return ExitCode.BadInput;
+}
+
+return await parsed.InvokeAsync(new InvocationConfiguration
+{
+    EnableDefaultExceptionHandler = false,
+    ProcessTerminationTimeout = TimeSpan.FromSeconds(10),
+}).ConfigureAwait(false);

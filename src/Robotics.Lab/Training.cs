@@ -1,0 +1,110 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Robotics.Learning.Imitation;
+using Robotics.Learning.Networks;
+using Robotics.Learning.Training;
+using Robotics.Numerics;
+using Robotics.Packages;
+
+namespace Robotics.Lab;
+
+/// <summary>Everything that makes a training run: what stands in its folder as <c>config.json</c>.</summary>
+internal sealed record TrainingConfig
+{
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
+
+    public required string Command { get; init; }
+
+    public required string Task { get; init; }
+
+    public required string Method { get; init; }
+
+    public Prediction Prediction { get; init; } = Prediction.Sample;
+
+    public required NetworkSpec Network { get; init; }
+
+    public required TrainingOptions Options { get; init; }
+
+    public required int ObservationSteps { get; init; }
+
+    public required int Executed { get; init; }
+
+    public required string DataSha256 { get; init; }
+
+    public required int Episodes { get; init; }
+
+    public required NormalizationSpec Observations { get; init; }
+
+    public required NormalizationSpec Actions { get; init; }
+
+    /// <summary>Observation windows that the golden vectors are made from.</summary>
+    public required IReadOnlyList<float[]> Examples { get; init; }
+
+    public required SamplerSpec Sampler { get; init; }
+
+    /// <summary>policy.json that the data were wired with, without networks; null: the task's own.</summary>
+    public PolicyManifest? Wiring { get; init; }
+
+    public static TrainingConfig Load(string run)
+    {
+        string path = Path.Combine(run, "config.json");
+        return File.Exists(path)
+            ? JsonSerializer.Deserialize<TrainingConfig>(File.ReadAllText(path), s_json) ?? throw new ConfigException(path, ["is empty"])
+            : throw new ConfigException($"'{run}' holds no config.json: it is no run of 'robotics-lab train'.");
+    }
+
+    public void Save(string run)
+    {
+        Directory.CreateDirectory(run);
+        File.WriteAllText(Path.Combine(run, "config.json"), JsonSerializer.Serialize(this, s_json) + "\n");
+    }
+
+    /// <summary>The method over a fresh network.</summary>
+    public IImitation Build() => Method switch
+    {
+        "diffusion" => new Diffusion(New(), NoiseSchedule.SquaredCosine(Sampler.Diffusion!.TrainSteps), Prediction),
+        "flow" => new FlowMatching(New(), FlowTime.Beta),
+        "energy" => new EquilibriumMatching(New()),
+        "energy-unrolled" => new UnrolledEnergy(New(), new()),
+        _ => throw new ConfigException($"There is no method '{Method}'; there are diffusion, flow, energy and energy-unrolled."),
+    };
+
+    /// <summary>The network that a method trains, of the size that was asked for.</summary>
+    public static NetworkSpec Shape(string network, string method, int width, int layers, int horizon, int actionSize, int conditionSize, int observationSteps)
+    {
+        bool energy = method.StartsWith("energy", StringComparison.Ordinal);
+        var (time, scale) = energy ? (TimeSignal.None, 1) : method == "flow" ? (TimeSignal.Continuous, 100) : (TimeSignal.Timestep, 1);
+        var output = energy ? NetworkOutput.Energy : NetworkOutput.Chunk;
+        return network switch
+        {
+            "mlp" => new ResidualMlp
+            {
+                Horizon = horizon, ActionSize = actionSize, ConditionSize = conditionSize, Time = time, TimeScale = scale, Output = output,
+                Width = width, Layers = layers, OutputGain = energy ? 10 : 1, Activation = energy ? Activation.Silu : Activation.Mish,
+            },
+            "unet1d" => new UNet1d { Horizon = horizon, ActionSize = actionSize, ConditionSize = conditionSize, Time = time, TimeScale = scale, Output = output },
+            "transformer" => new ActionTransformer
+            {
+                Horizon = horizon, ActionSize = actionSize, ConditionSize = conditionSize, Time = time, TimeScale = scale, Output = output,
+                Width = width, Layers = layers, ObservationSteps = observationSteps,
+            },
+            _ => throw new ConfigException($"There is no network '{network}'; there are mlp, unet1d and transformer."),
+        };
+    }
+
+    /// <summary>The sampler a freshly trained method is packed with.</summary>
+    public static SamplerSpec DefaultSampler(string method, Prediction prediction, int horizon) => method switch
+    {
+        "diffusion" => new() { Horizon = horizon, Diffusion = new() { Prediction = prediction, BetasSha256 = NoiseSchedule.SquaredCosine(100).BetasSha256() } },
+        "flow" => new() { Horizon = horizon, Flow = new() { Solver = FlowSolver.Midpoint, Steps = 5 } },
+        _ => new() { Horizon = horizon, Energy = new() },
+    };
+
+    private Network New() => new(Network, Options.Seed);
+}
