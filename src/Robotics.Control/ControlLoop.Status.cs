@@ -4,6 +4,27 @@ public sealed partial class ControlLoop
 {
     private long _statusTicks;
     private long _statusAt;
+    private readonly TripleBuffer<float[]> _shown;
+
+    /// <summary>Copies the newest signal frame; for one thread, which is not the loop's.</summary>
+    /// <param name="signals">[frame].</param>
+    /// <returns>False when there is none that this thread has not seen.</returns>
+    public bool TryReadSignals(Span<float> signals)
+    {
+        if (!_shown.Take())
+        {
+            return false;
+        }
+
+        _shown.Front.CopyTo(signals);
+        return true;
+    }
+
+    private void Show()
+    {
+        _observation.Signals.CopyTo(_shown.Back, 0);
+        _shown.Publish();
+    }
 
     /// <summary>Everything a status line needs. Allocates; for one thread, which is not the loop's.</summary>
     /// <remarks>Figures are read while the loop goes on: each is whole, together they may be a tick apart.</remarks>

@@ -53,6 +53,7 @@ public sealed partial class ControlLoop
         _operator.TryRead(_command);
 
         _blocking = Check();
+        Show();
         Obey((Requests)Interlocked.Exchange(ref _requests, 0));
         React();
         Collect();

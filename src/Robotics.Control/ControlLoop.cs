@@ -87,6 +87,7 @@ public sealed partial class ControlLoop : IDisposable
         _actAfterNs = Timing.ActAfter.Ticks * 100;
         _schedule = new ActionSchedule(spec.Rows, spec.ActionLength, Timing.TicksPerRow, Timing.LateTicks);
         _observation = new Observation(robot.Spec.Layout.Length);
+        _shown = new(() => new float[robot.Spec.Layout.Length]);
         _vector = new float[assembler.Length];
         _command = new float[_operator.Length];
         _operator.TryRead(_command);

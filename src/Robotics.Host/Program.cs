@@ -9,12 +9,13 @@ var root = new RootCommand("""
     3 emergency stop; 130 interrupted before anything was running.
 
     Examples:
-      robotics run                                        the built-in demo: PushT, embedded broker, live line, report
+      robotics demo                                       a committed policy pushes the T: embedded broker, scene, report
       robotics run models/my-policy --robot robot.json    your policy on your robot's simulator
       robotics run models/my-policy --robot mqtt:arm-a --broker mqtts://broker:8883
       robotics check models/my-policy --robot robot.json  what each observation element is, and what is wrong
     """)
 {
+    DemoCommand.Create(),
     RunCommand.Create(),
     SimRobotCommand.Create(),
     BrokerCommand.Create(),

@@ -88,8 +88,8 @@ internal sealed record Evaluation(IReadOnlyList<EpisodeScore> Scores)
         },
         { Flow: { } f } => sampler with { Flow = calls % 2 == 0 ? f with { Solver = FlowSolver.Midpoint, Steps = calls / 2 } : f with { Solver = FlowSolver.Euler, Steps = calls } },
 
-        // An equilibrium-matching energy falls with slope 4 towards the chunk: one call needs a quarter of it, more calls less.
-        { Energy: { } e } => sampler with { Energy = e with { MaxSteps = calls, StepSize = Math.Max(e.StepSize, 0.25 / calls), Momentum = calls < 8 ? 0 : e.Momentum } },
+        // The same way down in another number of steps: further, and it leaves the data for the energy's deepest places.
+        { Energy: { } e } => sampler with { Energy = e with { MaxSteps = calls, StepSize = e.StepSize * e.MaxSteps / calls } },
         _ => throw new ConfigException("The package has no sampler whose calls could be set."),
     };
 

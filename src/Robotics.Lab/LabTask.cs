@@ -87,7 +87,9 @@ internal sealed class PushTTask : LabTask
             },
         ],
         Action = new() { Joints = ["x", "y"], Rows = 8, RowPeriodMs = 100 },
-        Timing = new() { PeriodMs = 100, PhysicsPeriodMs = 10 },
+
+        // An action 10 ms after its observation instead of the usual 4: a tenth of the period, and room for a slow plan.
+        Timing = new() { PeriodMs = 100, PhysicsPeriodMs = 10, ActAfterMs = 10, LateTicks = 3 },
         Origin = "push-t (built in)",
     };
 

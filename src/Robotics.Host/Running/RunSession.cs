@@ -41,6 +41,9 @@ internal sealed record RunRequest
     public bool RealTime { get; init; } = true;
 
     public bool Json { get; init; }
+
+    /// <summary>Looks at the newest signals about ten times a second; true ends the run. Null: nobody looks.</summary>
+    public Func<ReadOnlyMemory<float>, ControlState, bool>? Watch { get; init; }
 }
 
 /// <summary>One run from the first check to the report: puts the rooms together and holds no logic of its own.</summary>
@@ -171,6 +174,7 @@ internal sealed class RunSession(RunRequest request)
         // A run that never began has no end of its own.
         var giveUp = request.Duration is { } duration ? next + duration + s_patience : new MonotonicTime(long.MaxValue);
         bool started = false;
+        float[] signals = new float[stage.Robot.Spec.Layout.Length];
         while (!cancellation.IsCancellationRequested)
         {
             Drain(loop);
@@ -184,6 +188,11 @@ internal sealed class RunSession(RunRequest request)
             if (request.ExitOnHold && started && loop.State is ControlState.Holding or ControlState.EmergencyStop)
             {
                 return;
+            }
+
+            if (request.Watch is { } watch && loop.TryReadSignals(signals) && watch(signals, loop.State))
+            {
+                loop.Stop();
             }
 
             if (MonotonicTime.SystemNow() >= next)

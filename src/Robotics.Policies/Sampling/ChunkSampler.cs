@@ -5,14 +5,16 @@ namespace Robotics.Policies.Sampling;
 
 /// <summary>Turns noise into action chunks with a step network, within a deadline: fewer steps rather than a late plan.</summary>
 /// <remarks>
-/// The running cost of a call is a maximum that decays, so that one slow call makes the next plans careful and is then forgotten.
-/// Before a plan it decides how many calls fit; after each call it looks at the clock again, and stops with the plan in hand
-/// (the clean estimate, or the sample of an energy) when another call might not fit. Allocation-free after construction.
+/// The running cost of a call is a mean over the last few, in which one call counts at most eight times what was expected: a stall
+/// of the machine makes the next plans careful, not impossible. Before a plan it decides how many calls fit; after each call it
+/// looks at the clock again, and stops with the plan in hand (the clean estimate, or the sample of an energy) when two more calls
+/// might not fit. Allocation-free after construction.
 /// Not thread-safe.
 /// </remarks>
 internal abstract class ChunkSampler
 {
-    private const int Memory = 16;                 // plans over which a slow call is forgotten
+    private const int Memory = 8;                  // calls that the running cost remembers
+    private const int Worst = 8;                   // times the running cost that one call may count
     private const long FinishNs = 20_000;          // reading, de-normalising and handing over
 
     private readonly SeededRandom _random = new(0);
@@ -93,7 +95,7 @@ internal abstract class ChunkSampler
         int fit = (int)Math.Clamp(left / Math.Max(_callNs, 1), 0, int.MaxValue);
         if (fit < Math.Max(_minCalls, 1))
         {
-            _callNs -= _callNs / Memory;           // or one stall would stop it for good
+            _callNs -= _callNs / Memory;           // or one slow stretch would stop it for good
             return false;
         }
 
@@ -117,8 +119,9 @@ internal abstract class ChunkSampler
             more = Step();
             Calls++;
             now = MonotonicTime.Now(_clock);
-            _callNs = Math.Max(now.NanosecondsSince(before), _callNs - (_callNs / (Memory * MostCalls)));
-            more = more && deadline.Nanoseconds - now.Nanoseconds - FinishNs > _callNs;
+            long took = now.NanosecondsSince(before);
+            _callNs = _callNs == 0 ? took : _callNs + ((Math.Min(took, Worst * _callNs) - _callNs) / Memory);
+            more = more && deadline.Nanoseconds - now.Nanoseconds - FinishNs > 2 * _callNs;
         }
 
         if (Calls < _minCalls && now.Nanoseconds > deadline.Nanoseconds - FinishNs)

@@ -83,8 +83,8 @@ public sealed class OnnxPolicyLoadTests
             Out("action", "torque")));
         var problems = Assert.Throws<ConfigException>(() => Load(manifest, Affine())).Problems;
         Assert.Contains("models[0].inputs[0].from names observation group 'other'; 'observations' has o", problems);
-        Assert.Contains("models[0].inputs[1].from is 'command:velocity'; expected observation:GROUP, state:NAME, value:NAME or constant", problems);
-        Assert.Contains("models[0].outputs[0].to is 'torque'; expected action, state:NAME or value:NAME", problems);
+        Assert.Contains("models[0].inputs[1].from is 'command:velocity'; expected observation:GROUP, state:NAME, value:NAME or constant, and in a sampled policy's last model sample, time or noise", problems);
+        Assert.Contains("models[0].outputs[0].to is 'torque'; expected action, state:NAME or value:NAME, and in a sampled policy's last model prediction, energy or gradient", problems);
     }
 
     [Theory]
