@@ -39,6 +39,9 @@ public sealed class ActionSchedule(int rows, int actionLength, int ticksPerRow, 
     /// <summary>First tick that has no row any more.</summary>
     public long End => _empty ? long.MinValue : _start + ((long)rows * ticksPerRow);
 
+    /// <summary>Rows from the observation behind the plan to tick <paramref name="now"/>; -1 for no plan.</summary>
+    public int RowsSince(long now) => _empty ? -1 : (int)Math.Clamp((now - _start) / ticksPerRow, 0, int.MaxValue);
+
     /// <summary>Forgets the plan.</summary>
     public void Clear()
     {

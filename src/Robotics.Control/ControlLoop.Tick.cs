@@ -28,6 +28,7 @@ public sealed partial class ControlLoop
     private long _rowLateNs; // how long the row's own time is over; 0 while plans are on time
 
     private ulong _plan;
+    private ulong _planned; // the last one that the policy made, in time or not
     private long _planNs; // slowest recent request-to-answer, decaying
     private long _plansLate;
     private long _plansRefused;
@@ -156,6 +157,7 @@ public sealed partial class ControlLoop
             slot.Plan = ++_plan;
             slot.Tick = _tick;
             slot.Reset = _fresh;
+            slot.Running = Running();
             slot.RequestedAt = MonotonicTime.Now(_clock);
             slot.Deadline = new(_due.Nanoseconds + ((end - _tick) * _periodNs) + _actAfterNs);
             _fresh = false;
@@ -189,6 +191,13 @@ public sealed partial class ControlLoop
         return span == 1 || beyond <= 0 ? 0 : Math.Min(span - 1, (beyond + _periodNs - 1) / _periodNs);
     }
 
+    // Rows of the running chunk go by while the next one is computed; it is told how many, and joins there.
+    private ChunkInExecution Running()
+    {
+        bool last = _schedule.Plan != 0 && _schedule.Plan == _planned;
+        return new(last ? _schedule.RowsSince(_tick) : -1, (int)((Lead() + Timing.TicksPerRow - 1) / Timing.TicksPerRow));
+    }
+
     // Takes a finished plan, if there is one.
     private void Collect()
     {
@@ -210,6 +219,7 @@ public sealed partial class ControlLoop
 
     private void Judge(PlanExchange slot)
     {
+        _planned = slot.Result.Status == PlanStatus.Planned ? slot.Plan : _planned;
         switch (slot.Result.Status)
         {
             case PlanStatus.Planned when _schedule.Accept(slot.Plan, slot.Tick, _tick, slot.Chunk):

@@ -69,3 +69,18 @@ public interface IPolicy : IDisposable
     /// <exception cref="ArgumentException">A buffer length disagrees with <see cref="Spec"/>.</exception>
     PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk);
 }
+
+/// <summary>What is being executed while a new chunk is planned.</summary>
+/// <param name="RowsSince">Rows from the observation that the running chunk was planned from to this one; -1 when the running chunk is
+/// not the last one this policy planned.</param>
+/// <param name="Delay">d: rows of the running chunk, counted from this observation, that will be executed before the new one takes over.</param>
+public readonly record struct ChunkInExecution(int RowsSince, int Delay);
+
+/// <summary>A policy that can plan on from the chunk in execution, so that the new one joins it.</summary>
+/// <remarks>Who never tells has a policy that assumes the last chunk was executed to its end, and that planning takes no time.</remarks>
+public interface IContinuingPolicy : IPolicy
+{
+    /// <summary>Tells what will have happened when the next <see cref="IPolicy.Plan"/>'s chunk takes over; holds for that one call.
+    /// Allocation-free.</summary>
+    void Continue(ChunkInExecution running);
+}

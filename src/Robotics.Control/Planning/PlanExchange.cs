@@ -26,6 +26,9 @@ internal sealed class PlanExchange(int observation, int chunk)
 
     public bool Reset { get; set; }
 
+    /// <summary>The chunk that runs meanwhile.</summary>
+    public ChunkInExecution Running { get; set; }
+
     public MonotonicTime RequestedAt { get; set; }
 
     public MonotonicTime Deadline { get; set; }

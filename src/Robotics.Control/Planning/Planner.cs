@@ -9,6 +9,7 @@ internal sealed class Planner : IDisposable
     private const int StepPriority = 70;
 
     private readonly IPolicy _policy;
+    private readonly IContinuingPolicy? _continuing;
     private readonly TimeProvider _clock;
     private readonly Recorder? _recorder;
     private readonly ulong _seed;
@@ -22,6 +23,7 @@ internal sealed class Planner : IDisposable
     public Planner(IPolicy policy, TimeProvider clock, Recorder? recorder, ControlOptions options)
     {
         _policy = policy;
+        _continuing = policy as IContinuingPolicy;
         _clock = clock;
         _recorder = recorder;
         _seed = options.Seed;
@@ -110,6 +112,8 @@ internal sealed class Planner : IDisposable
             {
                 _policy.Reset(_seed);
             }
+
+            _continuing?.Continue(slot.Running);
 
             slot.Result = _policy.Plan(slot.Observation, slot.Deadline, slot.Chunk);
             if (slot.Result.Status == PlanStatus.Fault)

@@ -9,8 +9,8 @@ namespace Robotics.Json;
 /// key the nearest known one.</summary>
 /// <remarks>
 /// A subset of JSON Schema draft 2020-12, as much as our two formats use: type, const, enum, required, properties,
-/// additionalProperties, items, minItems, maxItems, minimum, maximum, exclusiveMinimum, pattern, default, $ref into $defs, and oneOf whose
-/// branches differ in type (so that the branch a person meant is known and its problems can be told). Our own because no kept
+/// additionalProperties, items, minItems, maxItems, minimum, maximum, exclusiveMinimum, exclusiveMaximum, pattern, default, if, then, else,
+/// $ref into $defs, and oneOf whose branches differ in type (so that the branch a person meant is known and its problems can be told). Our own because no kept
 /// schema library restores here with all it depends on, and because "does not match any branch" is no message for a person.
 /// Immutable; safe for any thread.
 /// </remarks>
@@ -169,9 +169,12 @@ public sealed class JsonSchema
         double low = Limit(schema, "minimum", double.NegativeInfinity);
         double high = Limit(schema, "maximum", double.PositiveInfinity);
         double above = Limit(schema, "exclusiveMinimum", double.NegativeInfinity);
-        if (number < low || number > high || number <= above)
+        double below = Limit(schema, "exclusiveMaximum", double.PositiveInfinity);
+        if (number < low || number > high || number <= above || number >= below)
         {
-            string expected = double.IsFinite(above)
+            string expected = double.IsFinite(below)
+                ? $"{Words(low)} to below {Words(below)}"
+                : double.IsFinite(above)
                 ? $"above {Words(above)}" + (double.IsFinite(high) ? $", at most {Words(high)}" : "")
                 : double.IsFinite(low) && double.IsFinite(high) ? $"{Words(low)} to {Words(high)}"
                 : double.IsFinite(low) ? $"at least {Words(low)}" : $"at most {Words(high)}";
@@ -234,11 +237,29 @@ public sealed class JsonSchema
             }
         }
 
+        Required(schema, properties, seen, path, check);
+        if (schema.TryGetProperty("if", out var condition))
+        {
+            var trial = new ConfigCheck("");
+            Validate(condition, value, path, trial);
+            if (schema.TryGetProperty(trial.Ok ? "then" : "else", out var branch))
+            {
+                Required(branch, properties, seen, path, check);
+                foreach (var also in branch.TryGetProperty("properties", out var more) ? more.EnumerateObject().Where(p => seen.Contains(p.Name)) : [])
+                {
+                    Validate(also.Value, value.GetProperty(also.Name), path.Length == 0 ? also.Name : $"{path}.{also.Name}", check);
+                }
+            }
+        }
+    }
+
+    private void Required(JsonElement schema, JsonElement properties, HashSet<string> seen, string path, ConfigCheck check)
+    {
         if (schema.TryGetProperty("required", out var required))
         {
             foreach (string name in required.EnumerateArray().Select(entry => entry.GetString()!).Where(name => !seen.Contains(name)))
             {
-                string about = properties.TryGetProperty(name, out var property) && Resolve(property) is var resolved
+                string about = properties.ValueKind == JsonValueKind.Object && properties.TryGetProperty(name, out var property) && Resolve(property) is var resolved
                     && (property.TryGetProperty("description", out var text) || resolved.TryGetProperty("description", out text)) ? $" ({text.GetString()})" : "";
                 check.Add(path, $"{(path.Length == 0 ? "the file " : "")}has no '{name}'{about}");
             }

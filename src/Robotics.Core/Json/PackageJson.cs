@@ -14,9 +14,11 @@ namespace Robotics.Json;
     Converters = [
         typeof(NumberOrNumbers), typeof(KindOrKinds), typeof(SnakeCase<TargetKind>), typeof(SnakeCase<JointKind>),
         typeof(SnakeCase<HoldMode>), typeof(SnakeCase<PolicyKind>), typeof(SnakeCase<Prediction>), typeof(SnakeCase<DiffusionSolver>),
-        typeof(SnakeCase<GridSpacing>), typeof(SnakeCase<FlowSolver>)])]
+        typeof(SnakeCase<GridSpacing>), typeof(SnakeCase<FlowSolver>), typeof(SnakeCase<GuidanceDecay>), typeof(SnakeCase<MixOperator>),
+        typeof(SnakeCase<GateSignal>)])]
 [JsonSerializable(typeof(RobotSpec))]
 [JsonSerializable(typeof(PolicyManifest))]
+[JsonSerializable(typeof(SteeredFile))]
 internal sealed partial class PackageJson : JsonSerializerContext;
 
 /// <summary>An enum as its snake_case name.</summary>

@@ -31,7 +31,17 @@ internal static class ManifestCheck
     public static void Run(PolicyManifest policy, ConfigCheck check)
     {
         Unique("files", policy.Files.Select(file => file.Path), check);
-        Models(policy, check);
+        check.That((policy.Kind == PolicyKind.Steered) == policy.Steering is not null, "steering",
+            policy.Steering is null ? "is missing; kind 'steered' needs it" : $"is given, which belongs to kind 'steered'; the kind is '{Word(policy.Kind)}'");
+        if (policy.Steering is { } steering)
+        {
+            SteeringCheck.Run(steering, policy.Files, check);
+        }
+        else
+        {
+            Models(policy, check);
+        }
+
         Commands(policy, check);
         Unique("observations", policy.Observations.Select(group => group.Name), check);
         for (int g = 0; g < policy.Observations.Count; g++)
@@ -99,8 +109,15 @@ internal static class ManifestCheck
             values.UnionWith(model.Outputs.Where(output => output.To.StartsWith("value:", StringComparison.Ordinal)).Select(output => output.To["value:".Length..]));
         }
 
-        string wanted = policy.Kind switch { PolicyKind.Denoiser or PolicyKind.Velocity => "prediction", PolicyKind.Energy => "gradient", _ => "action" };
+        string wanted = policy.Kind switch
+        {
+            PolicyKind.Denoiser or PolicyKind.Velocity => "prediction",
+            PolicyKind.Energy => "gradient",
+            PolicyKind.Critic => "q",
+            _ => "action",
+        };
         check.That(written.ContainsKey(wanted), "models", $"has no output that goes to '{wanted}', which kind '{Word(policy.Kind)}' needs");
+        check.That(policy.Kind != PolicyKind.Critic || read.Contains("action"), "models", "has no input from 'action', which kind 'critic' needs");
         check.That(policy.Kind == PolicyKind.Direct || policy.States.Count == 0, "states", $"are for kind 'direct' only, the kind is '{Word(policy.Kind)}'");
         foreach (string state in policy.States.Keys)
         {
@@ -118,10 +135,11 @@ internal static class ManifestCheck
     // The sampler and the kind speak of the same family, and its numbers fit each other and the chunk.
     private static void Sampler(PolicyManifest policy, ConfigCheck check)
     {
-        if (policy.Kind == PolicyKind.Direct || policy.Sampler is not { } sampler)
+        bool none = policy.Kind is PolicyKind.Direct or PolicyKind.Steered or PolicyKind.Critic;
+        if (none || policy.Sampler is not { } sampler)
         {
-            check.That(policy.Kind == PolicyKind.Direct == policy.Sampler is null, "sampler", policy.Sampler is null
-                ? $"is missing; kind '{Word(policy.Kind)}' needs it" : "is given, but kind 'direct' has no sampler; remove it or change 'kind'");
+            check.That(none == policy.Sampler is null, "sampler", policy.Sampler is null
+                ? $"is missing; kind '{Word(policy.Kind)}' needs it" : $"is given, but kind '{Word(policy.Kind)}' has no sampler; remove it or change 'kind'");
             return;
         }
 
@@ -130,7 +148,8 @@ internal static class ManifestCheck
         Family("energy", sampler.Energy is not null, PolicyKind.Energy);
         int last = policy.Action.FirstRow + policy.Action.Rows;
         check.That(last <= sampler.Horizon, "sampler.horizon", $"is {sampler.Horizon}; action.first_row {policy.Action.FirstRow} and action.rows {policy.Action.Rows} reach row {last}");
-        check.That(policy.Kind != PolicyKind.Unrolled || sampler is { Candidates: 1, WarmStart: null }, "sampler", "of kind 'unrolled' is inside the graph: candidates and warm_start have no effect, remove them");
+        check.That(policy.Kind != PolicyKind.Unrolled || sampler is { Candidates: 1, WarmStart: null, Inpaint: null }, "sampler", "of kind 'unrolled' is inside the graph: candidates, warm_start and inpaint have no effect, remove them");
+        check.That(policy.Kind != PolicyKind.Energy || sampler.Inpaint is null, "sampler.inpaint", "is given, which kind 'energy' has no noise level for; use warm_start");
         if (sampler.Diffusion is not { } diffusion)
         {
             return;

@@ -18,6 +18,13 @@ public enum PolicyKind
 
     /// <summary>The sampler is inside the graph, which takes the noise as an input: one pass per plan.</summary>
     Unrolled,
+
+    /// <summary>Other packages, steered: <see cref="PolicyManifest.Steering"/>. Observations, action, commands and (unless given) timing
+    /// are the parents'.</summary>
+    Steered,
+
+    /// <summary>No policy: the last model gives the value <c>q</c> of an observation and an action chunk to a steered one.</summary>
+    Critic,
 }
 
 /// <summary>A policy described: files, wiring, actions, timing. The C# face of <c>policy.json</c>; the JSON schema beside it is
@@ -67,6 +74,9 @@ public sealed record PolicyManifest
     /// only <see cref="SamplerSpec.Horizon"/> is read.</summary>
     public SamplerSpec? Sampler { get; init; }
 
+    /// <summary>For <see cref="PolicyKind.Steered"/>; null otherwise.</summary>
+    public SteeringSpec? Steering { get; init; }
+
     /// <summary>What the trainer says of itself (command, seed, steps, data hash, metrics), for people and records; null: nothing.</summary>
     public TrainedSpec? Trained { get; init; }
 
@@ -109,8 +119,9 @@ public sealed record ModelInput
     public required string Name { get; init; }
 
     /// <summary><c>observation:GROUP</c>, <c>state:NAME</c>, <c>value:NAME</c> (an earlier output), <c>constant</c>, and in the step
-    /// model <c>sample</c> ([B, Tp, Da], normalised), <c>time</c> ([B]) or <c>noise</c> ([B, Tp, Da]). A command that has an input of
-    /// its own is an observation group with one <c>command</c> term.</summary>
+    /// model <c>sample</c> ([B, Tp, Da], normalised), <c>time</c> ([B]) or <c>noise</c> ([B, Tp, Da]); in a critic <c>action</c>
+    /// ([B, Ta, Da] or [B, Da], normalised). A command that has an input of its own is an observation group with one <c>command</c>
+    /// term.</summary>
     public required string From { get; init; }
 
     /// <summary>For <c>constant</c>: the value every element takes.</summary>
@@ -130,7 +141,9 @@ public sealed record ModelOutput
     public required string Name { get; init; }
 
     /// <summary><c>action</c>, <c>state:NAME</c> or <c>value:NAME</c>; in the step model <c>prediction</c> (what the kind says it
-    /// predicts, [B, Tp, Da]), <c>energy</c> ([B] or [B, 1]) or <c>gradient</c> ([B, Tp, Da]).</summary>
+    /// predicts, [B, Tp, Da]), <c>energy</c> ([B] or [B, 1]) or <c>gradient</c> ([B, Tp, Da]). In a direct model also <c>log_std</c> (of
+    /// a Gaussian whose mean is the action, same shape). In a critic <c>q</c> ([E, B], or [B]) and <c>gradient</c> (of the ensemble's
+    /// mean with respect to the action).</summary>
     public required string To { get; init; }
 
     /// <summary>Expected shape, -1 for a free batch; null: whatever the graph says.</summary>

@@ -11,27 +11,33 @@ public sealed class PolicyPackage
 {
     private const string ManifestName = "policy.json";
     private static readonly Lazy<JsonSchema> Schema = new(() => new JsonSchema(SchemaText));
+    private const int DeepestTree = 8;
     private readonly Dictionary<string, byte[]> _files;
 
-    private PolicyPackage(PolicyManifest manifest, byte[] text, Dictionary<string, byte[]> files)
+    private PolicyPackage(PolicyManifest manifest, string text, string sha256, Dictionary<string, byte[]> files, IReadOnlyList<PackagePart> parts)
     {
-        Manifest = manifest;
-        Text = Encoding.UTF8.GetString(text);
-        Sha256 = Hash(text);
+        (Manifest, Text, Sha256, Parts) = (manifest, text, sha256, parts);
         _files = files;
     }
 
     /// <summary>The published schema, as text.</summary>
     public static string SchemaText => JsonSchema.Text("policy.schema.json");
 
-    /// <summary>The manifest.</summary>
+    /// <summary>The manifest; of a steered package with everything that its parents give.</summary>
     public PolicyManifest Manifest { get; }
 
-    /// <summary>policy.json as it stands in the package.</summary>
+    /// <summary>policy.json as it stands in the package; of a steered package as <see cref="Manifest"/> says it, whole in itself.</summary>
     public string Text { get; }
 
-    /// <summary>SHA-256 of policy.json, 64 lower-case hex digits.</summary>
+    /// <summary>SHA-256 of policy.json, 64 lower-case hex digits; of a steered package together with its parts' own, so that the
+    /// whole tree is known by it.</summary>
     public string Sha256 { get; }
+
+    /// <summary>The packages that a steered one names, in the manifest's order; empty for others.</summary>
+    public IReadOnlyList<PackagePart> Parts { get; }
+
+    /// <summary>The part named at <paramref name="at"/>, or null.</summary>
+    public PackagePart? Part(string at) => Parts.FirstOrDefault(part => part.At == at);
 
     /// <summary>Loads and verifies.</summary>
     /// <param name="path">A folder, a .zip, or the manifest file.</param>
@@ -39,16 +45,22 @@ public sealed class PolicyPackage
     public static PolicyPackage Load(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
+        return Load(path, []);
+    }
+
+    private static PolicyPackage Load(string path, IReadOnlyList<string> above)
+    {
         try
         {
             if (path.EndsWith(".zip", StringComparison.OrdinalIgnoreCase) && File.Exists(path))
             {
                 using var zip = new ZippedFiles(path, ManifestName);
-                return Load(zip, $"{path}/{ManifestName}");
+                return Load(zip, $"{path}/{ManifestName}", Path.GetFullPath(path), [.. above, Path.GetFullPath(path)]);
             }
 
             string file = Directory.Exists(path) ? Path.Combine(path, ManifestName) : path;
-            return Load(new FolderFiles(Path.GetDirectoryName(Path.GetFullPath(file))!, Path.GetFileName(file)), file);
+            string folder = Path.GetDirectoryName(Path.GetFullPath(file))!;
+            return Load(new FolderFiles(folder, Path.GetFileName(file)), file, folder, [.. above, Path.GetFullPath(file)]);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
@@ -72,6 +84,11 @@ public sealed class PolicyPackage
 
     private static PolicyManifest Manifested(JsonElement root, string origin, ConfigCheck check)
     {
+        if (!root.TryGetProperty("action", out _))
+        {
+            throw new ConfigException(origin, ["is of kind 'steered', which takes observations, action and timing from its parents; load it as a package, beside them"]);
+        }
+
         var manifest = Schema.Value.WithDefaults(root).Deserialize(PackageJson.Default.PolicyManifest)! with { Origin = origin };
         ManifestCheck.Run(manifest, check);
         return check.Ok ? manifest with { Commands = [.. manifest.Commands.Select(OnePerElement)] } : manifest;
@@ -118,7 +135,8 @@ public sealed class PolicyPackage
     public ReadOnlyMemory<byte> Read(string file) => _files.TryGetValue(file, out byte[]? bytes)
         ? bytes : throw new ArgumentException($"Policy '{Manifest.Name}' lists no file '{file}'; it lists {string.Join(", ", _files.Keys)}.", nameof(file));
 
-    private static PolicyPackage Load(IPackageFiles files, string origin)
+    // place: what relative paths of parts start from; above: manifests from the outermost package down to this one.
+    private static PolicyPackage Load(IPackageFiles files, string origin, string place, IReadOnlyList<string> above)
     {
         byte[] text = files.Read(files.Manifest) ?? throw new ConfigException(origin, ["there is no such file; a policy package is a folder, or a .zip of it, that holds policy.json"]);
         var check = new ConfigCheck(origin);
@@ -129,11 +147,71 @@ public sealed class PolicyPackage
             check.Throw();
         }
 
+        bool steered = root.TryGetProperty("kind", out var kind) && kind.ValueEquals("steered");
+        return steered ? Steered(files, text, root, origin, place, above, check) : Plain(files, text, root, origin, check);
+    }
+
+    private static PolicyPackage Plain(IPackageFiles files, byte[] text, JsonElement root, string origin, ConfigCheck check)
+    {
         var manifest = Manifested(root, origin, check);
-        var contents = new Dictionary<string, byte[]>();
-        for (int i = 0; i < manifest.Files.Count; i++)
+        var contents = Contents(files, manifest.Files, check);
+        check.Throw();
+        return new(manifest, Encoding.UTF8.GetString(text), Hash(text), contents, []);
+    }
+
+    private static PolicyPackage Steered(IPackageFiles files, byte[] text, JsonElement root, string origin, string place, IReadOnlyList<string> above, ConfigCheck check)
+    {
+        SteeredManifest.CheckKeys(root, check);
+        var file = Schema.Value.WithDefaults(root).Deserialize(PackageJson.Default.SteeredFile)!;
+        SteeringCheck.Run(file.Steering, file.Files, check);
+        var contents = Contents(files, file.Files, check);
+        check.Throw();
+
+        var parts = new List<(PackageRole Role, string At, PolicyPackage Package)>();
+        foreach (var (role, at, spec) in SteeredManifest.Named(file.Steering))
         {
-            var file = manifest.Files[i];
+            string path = Path.GetFullPath(Path.Combine(place, spec.Package));
+            string inner = Directory.Exists(path) ? Path.Combine(path, ManifestName) : path;
+            int before = above.ToList().IndexOf(inner);
+            if (before >= 0)
+            {
+                check.Add($"{at}.package", $"is '{spec.Package}', which leads back to itself: {string.Join(" -> ", above.Skip(before).Append(inner))}");
+                continue;
+            }
+
+            if (above.Count >= DeepestTree)
+            {
+                check.Add($"{at}.package", $"is '{spec.Package}', the {above.Count + 1}th package inside one another; {DeepestTree} are the most");
+                continue;
+            }
+
+            try
+            {
+                var package = Load(path, above);
+                check.That(spec.Sha256 is null || spec.Sha256 == package.Sha256, $"{at}.sha256", $"is {spec.Sha256} (expected), '{spec.Package}' has {package.Sha256}; it is another package than this one was made with");
+                parts.Add((role, at, package));
+            }
+            catch (ConfigException wrong)
+            {
+                check.Add($"{at}.package", $"is '{spec.Package}', which cannot be used: {wrong.Message}");
+            }
+        }
+
+        check.Throw();
+        var merged = SteeredManifest.Merge(file, parts, origin, check, out var placed);
+        check.Throw();
+        string whole = JsonSerializer.Serialize(merged!, PackageJson.Default.PolicyManifest) + "\n";
+        var manifest = Parse(whole, origin); // what a record keeps is what a reader accepts
+        string hash = Hash(Encoding.UTF8.GetBytes(string.Join('\n', parts.Select(part => part.Package.Sha256).Prepend(Hash(text)))));
+        return new(manifest, whole, hash, contents, placed);
+    }
+
+    private static Dictionary<string, byte[]> Contents(IPackageFiles files, IReadOnlyList<PackageFile> listed, ConfigCheck check)
+    {
+        var contents = new Dictionary<string, byte[]>();
+        for (int i = 0; i < listed.Count; i++)
+        {
+            var file = listed[i];
             if (Read(files, file.Path, $"files[{i}]", check) is not { } bytes)
             {
                 continue;
@@ -145,8 +223,7 @@ public sealed class PolicyPackage
             contents[file.Path] = bytes;
         }
 
-        check.Throw();
-        return new(manifest, text, contents);
+        return contents;
     }
 
     // Somebody who writes a manifest by hand leaves the hash out first; tell them what belongs there.

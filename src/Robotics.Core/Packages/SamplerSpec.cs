@@ -28,6 +28,9 @@ public sealed record SamplerSpec
 
     /// <summary>Starting from the previous chunk; null: always from noise.</summary>
     public WarmStartSpec? WarmStart { get; init; }
+
+    /// <summary>Planning on from the chunk in execution (real-time chunking); null: each chunk stands alone. For diffusion and flow.</summary>
+    public InpaintSpec? Inpaint { get; init; }
 }
 
 /// <summary>A denoising sampler; the network predicts from x_t = √ᾱ·a + √(1-ᾱ)·n and an integer timestep.</summary>
@@ -111,4 +114,15 @@ public sealed record WarmStartSpec
 
     /// <summary>Every so many plans start from noise again, against drift; 0: only after a reset.</summary>
     public int RefreshEvery { get; init; } = 10;
+}
+
+/// <summary>Pulls every step towards the chunk in execution: fully on the rows that will have been executed, less and less on the rest.</summary>
+/// <remarks>Source: Black et al. 2025 (arXiv:2506.07339), with the Jacobian taken as the identity, which needs no gradient.</remarks>
+public sealed record InpaintSpec
+{
+    /// <summary>β, largest gain; above 0.</summary>
+    public double Gain { get; init; } = 5;
+
+    /// <summary>How the pull fades after the executed rows.</summary>
+    public GuidanceDecay Decay { get; init; } = GuidanceDecay.Exponential;
 }

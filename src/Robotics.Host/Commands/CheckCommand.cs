@@ -8,6 +8,7 @@ using Robotics.Host.Running;
 using Robotics.Observations;
 using Robotics.Packages;
 using Robotics.Policies.Onnx;
+using Robotics.Policies.Steering;
 
 namespace Robotics.Host.Commands;
 
@@ -27,7 +28,8 @@ internal static class CheckCommand
         policy.Arity = ArgumentArity.ZeroOrOne;
         var command = new Command("check", """
             Says whether a policy can run (code 0) or everything that is wrong with it (code 2): package, hashes, network, wiring.
-            With a robot: what each observation element is, what each action drives, and what one plan costs on this machine.
+            With a robot: what each observation element is, what each action drives, and what one plan costs on this machine. Of a
+            steered package: the tree of what runs, and what each part of it costs.
 
             Examples:
               robotics check my-policy --robot robot.json
@@ -69,7 +71,7 @@ internal static class CheckCommand
                 }
             }
 
-            var cost = (choice.Policy as OnnxPolicy)?.Measure(CostCalls);
+            var cost = choice.Tree?.Measure(CostCalls);
             Console.WriteLine(parsed.GetValue(json)
                 ? Json(choice, described, check, problems, timing, cost)
                 : Text(choice, described, check, problems, timing, cost));
@@ -99,7 +101,7 @@ internal static class CheckCommand
             to.AppendLine($"          {manifest.Description}");
         }
 
-        foreach (var graph in (choice.Policy as OnnxPolicy)?.Graphs ?? [])
+        foreach (var graph in choice.Tree?.Graphs ?? [])
         {
             to.AppendLine($"network   {graph.File}  {string.Join(", ", graph.Inputs)} -> {string.Join(", ", graph.Outputs)}");
         }
@@ -114,6 +116,12 @@ internal static class CheckCommand
         if (cost is not null)
         {
             to.AppendLine(Invariant($"cost      one plan {cost.Median.TotalMicroseconds:F0} us median, {cost.P99.TotalMicroseconds:F0} us p99 ({cost.Calls} calls back to back; paced calls take longer)"));
+        }
+
+        if (choice.Tree is { Parts.Count: > 0 } tree)
+        {
+            to.AppendLine($"tree      {choice.Sha256}");
+            Tree(to, tree, "          ", "          ");
         }
 
         if (timing is not null)
@@ -175,6 +183,13 @@ internal static class CheckCommand
             writer.WriteNumber("plan_p99_us", cost.P99.TotalMicroseconds);
         }
 
+        if (choice.Tree is { Parts.Count: > 0 } tree)
+        {
+            writer.WriteStartObject("tree");
+            Tree(writer, tree);
+            writer.WriteEndObject();
+        }
+
         if (timing is not null)
         {
             writer.WriteNumber("period_ms", timing.Period.TotalMilliseconds);
@@ -190,6 +205,36 @@ internal static class CheckCommand
 
         writer.WriteEndArray();
     });
+
+    // What runs, from the outside in, each with its cost when it runs alone.
+    private static void Tree(StringBuilder to, PolicyTree node, string first, string rest)
+    {
+        var cost = node.Measure(CostCalls);
+        to.AppendLine(Invariant($"{first}{node.Name}: {node.What}; up to {node.MostCalls} calls, {cost.Median.TotalMicroseconds:F0} us ({node.MeasureNetworks(CostCalls).TotalMicroseconds:F0} us of it networks)"));
+        for (int i = 0; i < node.Parts.Count; i++)
+        {
+            bool last = i == node.Parts.Count - 1;
+            Tree(to, node.Parts[i], rest + (last ? "└─ " : "├─ "), rest + (last ? "   " : "│  "));
+        }
+    }
+
+    private static void Tree(Utf8JsonWriter writer, PolicyTree node)
+    {
+        writer.WriteString("name", node.Name);
+        writer.WriteString("what", node.What);
+        writer.WriteNumber("most_calls", node.MostCalls);
+        writer.WriteNumber("plan_median_us", node.Measure(CostCalls).Median.TotalMicroseconds);
+        writer.WriteNumber("networks_us", node.MeasureNetworks(CostCalls).TotalMicroseconds);
+        writer.WriteStartArray("parts");
+        foreach (var part in node.Parts)
+        {
+            writer.WriteStartObject();
+            Tree(writer, part);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
 
     private static void Element(Utf8JsonWriter writer, ObservationElement element)
     {

@@ -1,5 +1,6 @@
 using Robotics.Packages;
 using Robotics.Policies.Onnx;
+using Robotics.Policies.Steering;
 using Robotics.Sim.Tasks;
 
 namespace Robotics.Host.Running;
@@ -10,7 +11,8 @@ namespace Robotics.Host.Running;
 /// <param name="Text">policy.json for the record; empty for policies that are code.</param>
 /// <param name="Sha256">Of policy.json; empty for policies that are code.</param>
 /// <param name="Serves">What computes it, in one line.</param>
-public sealed record PolicyChoice(PolicyManifest Manifest, IPolicy Policy, string Text, string Sha256, string Serves) : IDisposable
+/// <param name="Tree">The packages behind it; null for policies that are code.</param>
+public sealed record PolicyChoice(PolicyManifest Manifest, IPolicy Policy, string Text, string Sha256, string Serves, PolicyTree? Tree = null) : IDisposable
 {
     /// <summary>The hand-written controller that needs no model.</summary>
     public const string BuiltIn = "push-t-reference";
@@ -32,10 +34,14 @@ public sealed record PolicyChoice(PolicyManifest Manifest, IPolicy Policy, strin
         }
 
         var package = PolicyPackage.Load(text);
-        var policy = OnnxPolicy.Load(package, new OnnxOptions { Providers = providers is { Count: > 0 } ? providers : null, Clock = clock });
-        return new(package.Manifest, policy, package.Text, package.Sha256, policy.Provider.ToString());
+        var tree = PolicyTree.Load(package, new OnnxOptions { Providers = providers is { Count: > 0 } ? providers : null, Clock = clock });
+        return new(package.Manifest, tree.Policy, package.Text, package.Sha256, tree.Provider.ToString(), tree);
     }
 
     /// <summary>Frees the policy.</summary>
-    public void Dispose() => Policy.Dispose();
+    public void Dispose()
+    {
+        Policy.Dispose();
+        Tree?.Dispose();
+    }
 }

@@ -4,16 +4,10 @@ using Robotics.Packages;
 
 namespace Robotics.Policies.Onnx;
 
-/// <summary>One network: its session, and the tensors that each call reads and fills.</summary>
+/// <summary>One network and its session; <see cref="Wire"/> makes what is called.</summary>
 internal sealed class OnnxModel : IDisposable
 {
     private readonly InferenceSession _session;
-    private readonly RunOptions _run = new();
-    private OrtIoBinding? _binding;
-    private string[] _inputNames = [];
-    private string[] _outputNames = [];
-    private OrtValue[] _inputs = [];
-    private OrtValue[] _outputs = [];
 
     /// <summary>Opens the graph under one provider.</summary>
     /// <param name="spec">From the manifest.</param>
@@ -53,11 +47,40 @@ internal sealed class OnnxModel : IDisposable
     /// <param name="inputs">Every input of the graph.</param>
     /// <param name="outputs">The outputs that are used.</param>
     /// <param name="bind">Bind once (cpu), or hand the tensors over on every call.</param>
-    public void Wire(IReadOnlyList<(string Name, OnnxTensor Tensor)> inputs, IReadOnlyList<(string Name, OnnxTensor Tensor)> outputs, bool bind)
+    public OnnxCall Wire(IReadOnlyList<(string Name, OnnxTensor Tensor)> inputs, IReadOnlyList<(string Name, OnnxTensor Tensor)> outputs, bool bind) =>
+        new(this, _session, inputs, outputs, bind);
+
+    /// <inheritdoc/>
+    public void Dispose() => _session.Dispose();
+
+    private static GraphTensor Describe(string name, NodeMetadata node, string? wire) =>
+        new(name, node.IsTensor ? Dtype(node.ElementDataType) : node.OnnxValueType.ToString(), node.IsTensor ? [.. node.Dimensions.Select(d => (long)d)] : [], wire);
+
+    private static string Dtype(TensorElementType type) => type switch
     {
+        TensorElementType.Float => "float32",
+        TensorElementType.Double => "float64",
+        _ => type.ToString().ToLowerInvariant(),
+    };
+}
+
+/// <summary>A network with the tensors that each of its passes reads and fills: one batch size of it. Dispose it before its model.</summary>
+internal sealed class OnnxCall : IDisposable
+{
+    private readonly InferenceSession _session;
+    private readonly RunOptions _run = new();
+    private readonly OrtIoBinding? _binding;
+    private readonly string[] _inputNames = [];
+    private readonly string[] _outputNames = [];
+    private readonly OrtValue[] _inputs = [];
+    private readonly OrtValue[] _outputs = [];
+
+    public OnnxCall(OnnxModel model, InferenceSession session, IReadOnlyList<(string Name, OnnxTensor Tensor)> inputs, IReadOnlyList<(string Name, OnnxTensor Tensor)> outputs, bool bind)
+    {
+        (Model, _session) = (model, session);
         if (bind)
         {
-            _binding = _session.CreateIoBinding();
+            _binding = session.CreateIoBinding();
             foreach ((string name, var tensor) in inputs)
             {
                 _binding.BindInput(name, tensor.Value);
@@ -76,6 +99,9 @@ internal sealed class OnnxModel : IDisposable
         _outputNames = [.. outputs.Select(output => output.Name)];
         _outputs = [.. outputs.Select(output => output.Tensor.Value)];
     }
+
+    /// <summary>What is called.</summary>
+    public OnnxModel Model { get; }
 
     /// <summary>One pass.</summary>
     /// <exception cref="OnnxRuntimeException">The graph failed on these inputs.</exception>
@@ -96,16 +122,5 @@ internal sealed class OnnxModel : IDisposable
     {
         _binding?.Dispose();
         _run.Dispose();
-        _session.Dispose();
     }
-
-    private static GraphTensor Describe(string name, NodeMetadata node, string? wire) =>
-        new(name, node.IsTensor ? Dtype(node.ElementDataType) : node.OnnxValueType.ToString(), node.IsTensor ? [.. node.Dimensions.Select(d => (long)d)] : [], wire);
-
-    private static string Dtype(TensorElementType type) => type switch
-    {
-        TensorElementType.Float => "float32",
-        TensorElementType.Double => "float64",
-        _ => type.ToString().ToLowerInvariant(),
-    };
 }

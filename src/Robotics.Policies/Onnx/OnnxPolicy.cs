@@ -6,25 +6,25 @@ using Robotics.Policies.Sampling;
 namespace Robotics.Policies.Onnx;
 
 /// <summary>A policy that is a package of networks: observations in, one action chunk out, by one pass through them or by a sampler
-/// that calls the last one again and again (<see cref="PolicyManifest.Kind"/>).</summary>
+/// that calls the last one again and again (<see cref="PolicyManifest.Kind"/>). Several packages whose scores are mixed are one, too.</summary>
 /// <remarks>
 /// Every buffer is allocated at load and <see cref="Plan"/> allocates nothing on cpu (about 300 bytes a call elsewhere, see
 /// <see cref="OnnxOptions.Bind"/>). Recurrent states advance only with a plan that was accepted: after Late, NotFinite, Refused or
 /// Fault the next call starts from the state of the last Planned one.
 /// Not thread-safe: the inference thread that owns it is its only caller.
 /// </remarks>
-public sealed class OnnxPolicy : IPolicy
+public sealed class OnnxPolicy : IContinuingPolicy
 {
     private const int WarmUps = 3; // the first calls fault pages in and settle ONNX Runtime's arena
 
     private static readonly MonotonicTime Whenever = new(long.MaxValue);
 
-    private readonly OnnxModel[] _models;
-    private readonly Wiring _wiring;
+    private readonly OnnxNetworks[] _networks; // one, or one per parent of a composition
+    private readonly ObservationView[] _views; // what each of them reads
+    private readonly OnnxNetworks _driver;     // whose action counts
+    private readonly Wiring _wiring;           // the driver's, with the largest batch
     private readonly TimeProvider _clock;
-    private readonly Feed[] _feeds;
     private readonly StateLink[] _states;
-    private readonly int _encoders;          // models that run once per plan
     private readonly SeededRandom? _seeded;  // noise of an unrolled graph
     private readonly OnnxTensor? _unrolled;  // where it goes
     private readonly float[] _noise = [];    // [Tp, Da]
@@ -35,43 +35,74 @@ public sealed class OnnxPolicy : IPolicy
     private readonly float[] _chunk;         // [Ta, Da], de-normalised, until the plan is accepted
     private bool _disposed;
 
-    private OnnxPolicy(PolicyManifest manifest, List<OnnxModel> models, Wiring wiring, ProviderChoice provider, TimeProvider clock)
+    /// <summary>Takes the networks over.</summary>
+    /// <param name="spec">Shapes of the whole.</param>
+    /// <param name="networks">One package's, or each parent's.</param>
+    /// <param name="views">What each of them reads of an observation.</param>
+    /// <param name="driver">Of which sampler and action count.</param>
+    /// <param name="steps">What the sampler calls, per batch; empty: no sampler.</param>
+    /// <param name="clock">Deadlines are compared with it.</param>
+    internal OnnxPolicy(PolicySpec spec, IReadOnlyList<OnnxNetworks> networks, IReadOnlyList<ObservationView> views, OnnxNetworks driver, IReadOnlyList<StepNetwork> steps, TimeProvider clock)
     {
-        (_models, _wiring, _clock, Provider) = ([.. models], wiring, clock, provider);
-        _feeds = [.. wiring.Feeds];
-        _states = [.. wiring.States];
-        Graphs = [.. models.Select(model => model.Description)];
-        _observationLength = Spec.ObservationLength;
-        _first = manifest.Action.FirstRow * Spec.ActionLength;
-        _encoders = _models.Length;
-        _raw = new float[wiring.Action?.Length ?? (wiring.Step!.Input!.Length / wiring.Step.Candidates)];
-        if (wiring.Step is { } step)
+        (Spec, _driver, _clock) = (spec, driver, clock);
+        _networks = [.. networks];
+        _views = [.. views];
+        _wiring = driver.Wirings[0];
+        _states = [.. _wiring.States];
+        Graphs = [.. networks.SelectMany(each => each.Graphs)];
+        _observationLength = spec.ObservationLength;
+        _first = driver.Manifest.Action.FirstRow * spec.ActionLength;
+        _raw = new float[_wiring.Action?.Length ?? (_wiring.Step!.Input!.Length / _wiring.Step.Candidates)];
+        if (_wiring.Step is { } step)
         {
             _seeded = new(0);
             _noise = new float[_raw.Length];
-            _unrolled = manifest.Kind == PolicyKind.Unrolled ? step.Input : null;
+            _unrolled = driver.Manifest.Kind == PolicyKind.Unrolled ? step.Input : null;
         }
 
-        if (wiring.Step is not null && _unrolled is null)
+        if (steps.Count > 0)
         {
-            _encoders--;
-            _sampler = ChunkSampler.Make(manifest, new StepNetwork(_models[^1], wiring.Step), Spec.ActionLength, clock);
+            _sampler = ChunkSampler.Make(driver.Manifest, steps, spec.ActionLength, clock);
         }
 
-        _chunk = new float[Spec.Rows * Spec.ActionLength];
+        _chunk = new float[spec.Rows * spec.ActionLength];
     }
 
     /// <inheritdoc/>
-    public PolicySpec Spec => _wiring.Spec;
+    public PolicySpec Spec { get; }
 
     /// <inheritdoc/>
     public string? LastFault { get; private set; }
 
     /// <summary>Which execution provider serves, and why others do not.</summary>
-    public ProviderChoice Provider { get; }
+    public ProviderChoice Provider => _driver.Provider;
 
     /// <summary>The networks as they were found, in the order they run.</summary>
     public IReadOnlyList<GraphDescription> Graphs { get; }
+
+    /// <summary>Most network calls that one plan makes when there is time; a deadline may leave fewer.</summary>
+    public int MostCalls => _networks.Sum(each => each.Encoders) + (_networks.Length * (_sampler?.MostCalls ?? 0));
+
+    /// <summary>Batches that a plan may have, largest first; 1 without a sampler.</summary>
+    internal IReadOnlyList<int> Batches => _sampler?.Batches ?? [1];
+
+    /// <summary>Whether a sampler runs outside the graph, and so several candidates in one batch.</summary>
+    internal bool IsSampled => _sampler is not null;
+
+    /// <summary>Whether a plan has an energy.</summary>
+    internal bool HasEnergy => _sampler is not null && _wiring.Step?.Energy is not null;
+
+    /// <summary>Whether every plan draws.</summary>
+    internal bool Draws => _wiring.Step is not null;
+
+    /// <summary>[Tp, Da] or null: see <see cref="Wiring.LogStd"/>.</summary>
+    internal OnnxTensor? LogStd => _wiring.LogStd;
+
+    /// <summary>What turns an executed chunk into physical units; null when nothing does.</summary>
+    internal Normalizer? Denormalizer => _wiring.Denormalizer;
+
+    /// <summary>Its networks; of a composition the driver's.</summary>
+    internal OnnxNetworks Networks => _driver;
 
     /// <summary>Loads a policy from its package, warms it up and checks its golden vectors.</summary>
     /// <exception cref="ConfigException">Everything about the package that does not fit its graphs.</exception>
@@ -82,23 +113,35 @@ public sealed class OnnxPolicy : IPolicy
     }
 
     /// <summary>Loads a policy from a manifest and the contents of its files, warms it up and checks its golden vectors.</summary>
-    /// <param name="manifest">The description.</param>
+    /// <param name="manifest">The description; not a steered one, which <see cref="Steering.PolicyTree"/> loads.</param>
     /// <param name="read">Contents of a file that the manifest lists; called at load only.</param>
     /// <param name="options">Providers and clock.</param>
     /// <exception cref="ConfigException">Everything about the manifest that does not fit its graphs.</exception>
     public static OnnxPolicy Load(PolicyManifest manifest, Func<string, ReadOnlyMemory<byte>> read, OnnxOptions options)
     {
         ArgumentNullException.ThrowIfNull(manifest);
+        return Load(manifest, read, options, [manifest.Sampler?.Candidates ?? 1]);
+    }
+
+    /// <summary>The same with batches of its own, largest first.</summary>
+    internal static OnnxPolicy Load(PolicyManifest manifest, Func<string, ReadOnlyMemory<byte>> read, OnnxOptions options, IReadOnlyList<int> batches)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
         ArgumentNullException.ThrowIfNull(read);
         ArgumentNullException.ThrowIfNull(options);
-        var order = ProviderOrder.Resolve(options.Providers, Environment.GetEnvironmentVariable(ProviderOrder.Variable), manifest.Providers, manifest.Origin);
-        var (models, provider) = OnnxSessions.Open(manifest, read, order);
-        Wiring? wiring = null;
+        if (manifest.Kind is PolicyKind.Steered or PolicyKind.Critic)
+        {
+            throw new ConfigException(manifest.Origin, [manifest.Kind == PolicyKind.Critic
+                ? "is of kind 'critic', which judges actions and makes none; name it in the steering of another package"
+                : "is of kind 'steered', which has no networks of its own; load it as a tree of packages"]);
+        }
+
+        var networks = OnnxNetworks.Open(manifest, read, options, batches);
         try
         {
-            wiring = new Wiring(manifest, models, options.Bind ?? provider.Serving == "cpu");
-            var policy = new OnnxPolicy(manifest, models, wiring, provider, options.Clock);
-            policy.WarmUp(manifest);
+            bool sampled = networks.Encoders < manifest.Models.Count;
+            var policy = new OnnxPolicy(networks.Spec, [networks], [ObservationView.Whole], networks, sampled ? networks.Steps() : [], options.Clock);
+            policy.WarmUp(manifest.Origin);
             if (manifest.Golden is { } golden)
             {
                 policy.Verify(golden, manifest.Origin, read(golden.File).Span);
@@ -108,14 +151,10 @@ public sealed class OnnxPolicy : IPolicy
         }
         catch
         {
-            models.ForEach(model => model.Dispose());
-            wiring?.Dispose();
+            networks.Dispose();
             throw;
         }
     }
-
-    /// <summary>Most network calls that one plan makes when there is time; a deadline may leave fewer.</summary>
-    public int MostCalls => _encoders + (_sampler?.MostCalls ?? 0);
 
     /// <inheritdoc/>
     public void Reset(ulong seed)
@@ -132,102 +171,145 @@ public sealed class OnnxPolicy : IPolicy
     }
 
     /// <inheritdoc/>
+    public void Continue(ChunkInExecution running) => _sampler?.Continue(running);
+
+    /// <inheritdoc/>
     /// <remarks>Refused: the observation is not finite, before or after normalisation.</remarks>
     public PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk) => PlanFrom(observation, deadline, [], chunk);
 
+    /// <summary>Plans every candidate without choosing; <see cref="Take"/> tells which one will be executed.</summary>
+    /// <param name="observation">[Do], as for <see cref="Plan"/>.</param>
+    /// <param name="deadline">As for <see cref="Plan"/>.</param>
+    /// <param name="reserveNs">Time the caller needs afterwards, for each of <see cref="Batches"/>.</param>
+    /// <param name="chunks">[K, Ta, Da] for the largest K; the first <paramref name="count"/> are written. They may hold NaN.</param>
+    /// <param name="count">Candidates there are.</param>
+    internal PlanResult Propose(ReadOnlySpan<float> observation, MonotonicTime deadline, ReadOnlySpan<long> reserveNs, Span<float> chunks, out int count)
+    {
+        count = 0;
+        var result = Sample(observation, deadline, [], reserveNs);
+        if (result.Status != PlanStatus.Planned)
+        {
+            return result;
+        }
+
+        count = _sampler?.Candidates ?? 1;
+        for (int k = 0; k < count; k++)
+        {
+            Finish(k);
+            _chunk.CopyTo(chunks[(k * _chunk.Length)..]);
+        }
+
+        return result;
+    }
+
+    /// <summary>Candidate <paramref name="k"/> of the last <see cref="Propose"/> will be executed.</summary>
+    /// <returns>Its energy; NaN when it has none.</returns>
+    internal float Take(int k)
+    {
+        _sampler?.Keep(k);
+        Advance();
+        return _sampler?.Energy(k) ?? float.NaN;
+    }
+
+    /// <summary>What the network calls of one whole plan take by themselves.</summary>
+    internal TimeSpan MeasureNetworks(int calls) => _networks.Aggregate(
+        TimeSpan.Zero, (sum, each) => sum + each.MeasureAll(0, calls, _sampler?.MostCalls ?? 1));
+
+    /// <summary>The candidate of the last <see cref="Propose"/> that <see cref="Plan"/> would have executed.</summary>
+    internal int Preferred() => _sampler?.Choose() ?? 0;
+
+    /// <summary>No candidate of the last <see cref="Propose"/> will be executed; the next plan starts from noise.</summary>
+    internal void Drop() => _sampler?.Forget();
+
     private PlanResult PlanFrom(ReadOnlySpan<float> observation, MonotonicTime deadline, ReadOnlySpan<float> noise, Span<float> chunk)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        if (observation.Length != _observationLength || chunk.Length != _chunk.Length)
+        if (chunk.Length != _chunk.Length)
         {
             ThrowLength(observation.Length, chunk.Length);
         }
 
-        if (!Feed(observation))
+        var result = Sample(observation, deadline, noise, []);
+        if (result.Status != PlanStatus.Planned)
         {
-            return new(PlanStatus.Refused, 0);
+            return result;
         }
 
-        int calls = 0;
-        try
-        {
-            Draw(noise);
-            while (calls < _encoders)
-            {
-                if (MonotonicTime.Now(_clock) > deadline)
-                {
-                    return new(PlanStatus.Late, calls);
-                }
-
-                _models[calls++].Run();
-            }
-
-            if (_sampler is not null)
-            {
-                foreach (var spread in _wiring.Spreads)
-                {
-                    spread.Apply();
-                }
-
-                bool planned = _sampler.Run(deadline, noise, _raw);
-                calls += _sampler.Calls;
-                if (!planned)
-                {
-                    return new(PlanStatus.Late, calls);
-                }
-            }
-        }
-        catch (OnnxRuntimeException error)
-        {
-            LastFault = $"{_models[Math.Clamp(calls - 1, 0, _models.Length - 1)].Spec.File}: {Ort.OneLine(error)}";
-            return new(PlanStatus.Fault, calls);
-        }
-
-        if (!Finish())
+        int chosen = _sampler?.Choose() ?? 0;
+        if (!Finish(chosen))
         {
             _sampler?.Forget();
-            return new(PlanStatus.NotFinite, calls);
+            return result with { Status = PlanStatus.NotFinite };
         }
 
         if (MonotonicTime.Now(_clock) > deadline)
         {
-            return new(PlanStatus.Late, calls);
+            return result with { Status = PlanStatus.Late };
         }
 
         _chunk.CopyTo(chunk);
-        foreach (var state in _states)
+        return result with { Energy = Take(chosen) };
+    }
+
+    /// <summary>Runs the networks; what they found stays in the sampler or in the action tensor.</summary>
+    private PlanResult Sample(ReadOnlySpan<float> observation, MonotonicTime deadline, ReadOnlySpan<float> noise, ReadOnlySpan<long> reserveNs)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (observation.Length != _observationLength)
         {
-            foreach (var current in state.Current)
+            ThrowLength(observation.Length, _chunk.Length);
+        }
+
+        int rung = _sampler?.Fit(deadline, reserveNs) ?? 0;
+        for (int i = 0; i < _networks.Length; i++)
+        {
+            if (!_networks[i].Feed(rung, _views[i].Of(observation)))
             {
-                current.CopyFrom(state.Next);
+                return new(PlanStatus.Refused, 0);
             }
         }
 
-        return new(PlanStatus.Planned, calls, _sampler?.Energy ?? float.NaN);
+        int calls = 0;
+        string file = "";
+        try
+        {
+            Draw(noise);
+            foreach (var networks in _networks)
+            {
+                var running = networks.Wirings[rung].Calls;
+                for (int m = 0; m < networks.Encoders; m++)
+                {
+                    if (MonotonicTime.Now(_clock) > deadline)
+                    {
+                        return new(PlanStatus.Late, calls);
+                    }
+
+                    file = running[m].Model.Spec.File;
+                    running[m].Run();
+                    calls++;
+                }
+
+                networks.Spread(rung);
+            }
+
+            if (_sampler is null)
+            {
+                return new(PlanStatus.Planned, calls);
+            }
+
+            file = _wiring.Calls[^1].Model.Spec.File;
+            bool planned = _sampler.Run(deadline, noise);
+            return new(planned ? PlanStatus.Planned : PlanStatus.Late, calls + (_networks.Length * _sampler.Calls));
+        }
+        catch (OnnxRuntimeException error)
+        {
+            LastFault = $"{file}: {Ort.OneLine(error)}";
+            return new(PlanStatus.Fault, calls);
+        }
     }
 
     /// <summary>Times plans of an all-zero observation, back to back, and resets.</summary>
     /// <param name="calls">1 to 1,000,000.</param>
-    public PolicyCost Measure(int calls)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(calls, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(calls, 1_000_000);
-        float[] observation = new float[_observationLength];
-        float[] chunk = new float[_chunk.Length];
-        long[] nanoseconds = new long[calls];
-        for (int i = 0; i < calls; i++)
-        {
-            var start = MonotonicTime.SystemNow();
-            Plan(observation, Whenever, chunk);
-            nanoseconds[i] = MonotonicTime.SystemNow().NanosecondsSince(start);
-        }
-
-        Reset(0);
-        Array.Sort(nanoseconds);
-        return new(calls, At(0.5), At(0.99), At(1));
-
-        TimeSpan At(double fraction) => TimeSpan.FromTicks(nanoseconds[Math.Clamp((int)Math.Ceiling(fraction * calls) - 1, 0, calls - 1)] / 100);
-    }
+    public PolicyCost Measure(int calls) => PolicyCost.Measure(this, calls);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -235,8 +317,7 @@ public sealed class OnnxPolicy : IPolicy
         if (!_disposed)
         {
             _disposed = true;
-            Array.ForEach(_models, model => model.Dispose());
-            _wiring.Dispose();
+            Array.ForEach(_networks, each => each.Dispose());
         }
     }
 
@@ -260,22 +341,18 @@ public sealed class OnnxPolicy : IPolicy
         _unrolled.Write(_noise);
     }
 
-    private bool Feed(ReadOnlySpan<float> observation)
+    /// <summary>Reads candidate <paramref name="k"/> into <see cref="_chunk"/>; false when it or a state is not finite.</summary>
+    private bool Finish(int k)
     {
-        // An int64 input would turn NaN into 0, so the vector is looked at before it is converted.
-        bool finite = OnnxTensor.AllFinite(observation);
-        foreach (var feed in _feeds)
+        if (_sampler is not null)
         {
-            finite = finite && feed.Write(observation);
+            _sampler.Plan(k).CopyTo(_raw);
+        }
+        else
+        {
+            _wiring.Action!.Read(_raw);
         }
 
-        return finite;
-    }
-
-    /// <summary>Reads the output into <see cref="_chunk"/>; false when it or a state is not finite.</summary>
-    private bool Finish()
-    {
-        _wiring.Action?.Read(_raw);
         _raw.AsSpan(_first, _chunk.Length).CopyTo(_chunk);
         _wiring.Denormalizer?.Denormalize(_chunk, _chunk);
         bool finite = OnnxTensor.AllFinite(_raw) && OnnxTensor.AllFinite(_chunk);
@@ -287,16 +364,38 @@ public sealed class OnnxPolicy : IPolicy
         return finite;
     }
 
-    private void WarmUp(PolicyManifest manifest)
+    private void Advance()
+    {
+        foreach (var state in _states)
+        {
+            foreach (var current in state.Current)
+            {
+                current.CopyFrom(state.Next);
+            }
+        }
+    }
+
+    /// <summary>The first plans, and the first calls with every batch.</summary>
+    /// <exception cref="ConfigException">The first call fails.</exception>
+    internal void WarmUp(string origin)
     {
         Reset(0);
         float[] observation = new float[_observationLength];
         float[] chunk = new float[_chunk.Length];
+        try
+        {
+            _sampler?.Prime();
+        }
+        catch (OnnxRuntimeException error)
+        {
+            throw new ConfigException(origin, [$"models: the first call fails: {Ort.OneLine(error)}"]);
+        }
+
         for (int i = 0; i < WarmUps; i++)
         {
             if (Plan(observation, Whenever, chunk).Status == PlanStatus.Fault)
             {
-                throw new ConfigException(manifest.Origin, [$"models: the first call fails in {LastFault}"]);
+                throw new ConfigException(origin, [$"models: the first call fails in {LastFault}"]);
             }
         }
 

@@ -1,6 +1,7 @@
 using Robotics.Numerics;
 using Robotics.Packages;
 using Robotics.Policies.Sampling;
+using Robotics.Policies.Steering;
 
 namespace Robotics.Policies.Onnx;
 
@@ -71,23 +72,34 @@ internal sealed class Wiring : IDisposable
     private int _batch = 1; // of the model that is being wired
 
     /// <summary>Matches <paramref name="manifest"/> with its opened <paramref name="models"/>.</summary>
+    /// <param name="manifest">What is meant.</param>
+    /// <param name="models">What was found.</param>
+    /// <param name="bind">Bind tensors once, or hand them over on every call.</param>
+    /// <param name="candidates">K, batch of the last model when it is a step network or a critic.</param>
     /// <exception cref="ConfigException">Names, shapes, types or wires that disagree.</exception>
-    public Wiring(PolicyManifest manifest, IReadOnlyList<OnnxModel> models, bool bind)
+    public Wiring(PolicyManifest manifest, IReadOnlyList<OnnxModel> models, bool bind, int candidates)
     {
         _check = new ConfigCheck(manifest.Origin);
         try
         {
-            bool sampled = manifest.Kind != PolicyKind.Direct;
-            Step = sampled ? new() { Candidates = manifest.Sampler?.Candidates ?? 1 } : null;
+            bool judged = manifest.Kind == PolicyKind.Critic;
+            bool sampled = manifest.Kind != PolicyKind.Direct && !judged;
+            Step = sampled ? new() { Candidates = candidates } : null;
+            Judge = judged ? new() { Candidates = candidates } : null;
             foreach (var model in models)
             {
-                _batch = sampled && model == models[^1] ? Step!.Candidates : 1;
+                _batch = (sampled || judged) && model == models[^1] ? candidates : 1;
                 Wire(manifest, model, bind);
             }
 
             if (Step is not null)
             {
                 CheckStep(manifest, models[^1].Path);
+            }
+
+            if (Judge is not null)
+            {
+                CheckJudge(models[^1].Path);
             }
 
             Spec = new(manifest.Name, Groups(manifest), manifest.Action.Rows, Chunk(manifest), TimeSpan.FromMilliseconds(manifest.Action.RowPeriodMs ?? manifest.Timing.PeriodMs));
@@ -116,6 +128,15 @@ internal sealed class Wiring : IDisposable
     /// <summary>The step network's tensors; null for direct policies.</summary>
     public StepTensors? Step { get; }
 
+    /// <summary>A critic's tensors; null for policies.</summary>
+    public CriticTensors? Judge { get; }
+
+    /// <summary>[Tp, Da], logarithm of a Gaussian policy's deviation, normalised; null when the action is all it gives.</summary>
+    public OnnxTensor? LogStd { get; private set; }
+
+    /// <summary>The networks in running order, with these tensors.</summary>
+    public List<OnnxCall> Calls { get; } = [];
+
     /// <summary>Encoder outputs that the step network takes once per candidate.</summary>
     public List<Spread> Spreads { get; } = [];
 
@@ -123,7 +144,11 @@ internal sealed class Wiring : IDisposable
     public Normalizer? Denormalizer { get; private set; }
 
     /// <inheritdoc/>
-    public void Dispose() => _tensors.ForEach(tensor => tensor.Dispose());
+    public void Dispose()
+    {
+        Calls.ForEach(call => call.Dispose());
+        _tensors.ForEach(tensor => tensor.Dispose());
+    }
 
     private void Wire(PolicyManifest manifest, OnnxModel model, bool bind)
     {
@@ -183,7 +208,7 @@ internal sealed class Wiring : IDisposable
 
         if (_check.Ok)
         {
-            model.Wire([.. inputs.Select(pair => (pair.Key, pair.Value))], [.. outputs.Select(pair => (pair.Key, pair.Value))], bind);
+            Calls.Add(model.Wire([.. inputs.Select(pair => (pair.Key, pair.Value))], [.. outputs.Select(pair => (pair.Key, pair.Value))], bind));
         }
     }
 
@@ -255,13 +280,18 @@ internal sealed class Wiring : IDisposable
                 }
 
                 return own;
+            case ["action"] when Judge is not null:
+                var judged = Keep(new OnnxTensor(graph.Dtype, shape));
+                _check.That(Judge.Action is null, $"{path}.from", $"is 'action', and so is {_actionAt}");
+                (Judge.Action, _actionAt) = (judged, at);
+                return judged;
             case ["constant"]:
                 _check.That(spec.Value is not null, $"{path}.value", "is missing; 'constant' needs it");
                 var constant = Keep(new OnnxTensor(graph.Dtype, shape));
                 constant.Fill(spec.Value ?? 0);
                 return constant;
             default:
-                _check.Add($"{path}.from", $"is '{spec.From}'; expected observation:GROUP, state:NAME, value:NAME or constant, and in a sampled policy's last model sample, time or noise");
+                _check.Add($"{path}.from", $"is '{spec.From}'; expected observation:GROUP, state:NAME, value:NAME or constant, and in a sampled policy's last model sample, time or noise{(Judge is null ? "" : ", in a critic action")}");
                 return null;
         }
     }
@@ -271,7 +301,7 @@ internal sealed class Wiring : IDisposable
         string at = $"{path} '{spec.Name}' {graph.Dtype}[{string.Join(',', tensor.Shape)}]";
         switch (spec.To.Split(':', 2))
         {
-            case ["action"]:
+            case ["action"] when Judge is null:
                 _check.That(Action is null, $"{path}.to", $"is 'action', and so is {_actionAt}");
                 (Action, _actionAt) = (tensor, at);
                 break;
@@ -281,6 +311,15 @@ internal sealed class Wiring : IDisposable
                 break;
             case ["energy"] when Step is not null:
                 Step.Energy = tensor;
+                break;
+            case ["log_std"] when Step is null && Judge is null:
+                LogStd = tensor;
+                break;
+            case ["q"] when Judge is not null:
+                (Judge.Value, Judge.ValueAt) = (tensor, at);
+                break;
+            case ["gradient"] when Judge is not null:
+                (Judge.Gradient, Judge.GradientAt) = (tensor, at);
                 break;
             case ["state", var name]:
                 if (Known(manifest, name, $"{path}.to") && !_next.TryAdd(name, (tensor, at)))
@@ -345,6 +384,21 @@ internal sealed class Wiring : IDisposable
         static string Word(PolicyKind kind) => kind.ToString().ToLowerInvariant();
     }
 
+    private void CheckJudge(string path)
+    {
+        var judge = Judge!;
+        if (judge.Action is null || judge.Value is null)
+        {
+            _check.That(!_check.Ok, path, "has no input from 'action' or no output to 'q', which a critic needs");
+            return;
+        }
+
+        _check.That(judge.Action.Shape.Length is 2 or 3 && judge.Action.Shape[0] == judge.Candidates, "", $"{_actionAt} is neither [B, Da] nor [B, Ta, Da] with B {judge.Candidates}");
+        _check.That(judge.Value.Length % judge.Candidates == 0 && judge.Value.Shape is [var only] ? only == judge.Candidates : judge.Value.Shape is [_, var each] && each == judge.Candidates,
+            "", $"{judge.ValueAt} is neither [B] nor [E, B] with B {judge.Candidates}");
+        _check.That(judge.Gradient is null || judge.Gradient.Shape.AsSpan().SequenceEqual(judge.Action.Shape), "", $"{judge.GradientAt} has another shape than {_actionAt}");
+    }
+
     private List<ObservationSlice> Groups(PolicyManifest manifest)
     {
         var slices = new List<ObservationSlice>();
@@ -378,14 +432,14 @@ internal sealed class Wiring : IDisposable
     /// <summary>Da, after checking the action output's shape.</summary>
     private int Chunk(PolicyManifest manifest)
     {
-        bool stepped = manifest.Kind is not (PolicyKind.Direct or PolicyKind.Unrolled);
-        if ((stepped ? Step!.Input : Action) is not { } chunk)
+        bool judged = Judge is not null, stepped = judged || manifest.Kind is not (PolicyKind.Direct or PolicyKind.Unrolled);
+        if ((judged ? Judge!.Action : stepped ? Step!.Input : Action) is not { } chunk)
         {
             _check.That(!_check.Ok, "models", stepped ? "has no last model with an input from 'sample'" : "has no output with to 'action'");
             return 0;
         }
 
-        _actionAt = stepped ? _stepAt.GetValueOrDefault("sample", "") : _actionAt;
+        _actionAt = stepped && !judged ? _stepAt.GetValueOrDefault("sample", "") : _actionAt;
         long[] shape = stepped ? chunk.Shape[1..] : chunk.Shape;
         int width = shape.Length == 0 ? 1 : (int)shape[^1];
         int rows = width == 0 ? 0 : OnnxTensor.Count(shape) / width;
@@ -397,6 +451,7 @@ internal sealed class Wiring : IDisposable
             action.FirstRow >= 0 && action.FirstRow + action.Rows <= rows,
             "action.rows",
             $"asks for rows {action.FirstRow} to {action.FirstRow + action.Rows - 1} (first_row {action.FirstRow}, rows {action.Rows}); {_actionAt} gives rows 0 to {rows - 1}");
+        _check.That(LogStd is null || LogStd.Shape.AsSpan().SequenceEqual(chunk.Shape), "", $"the output to 'log_std' has another shape than {_actionAt}");
         Denormalizer = action.Rows < 1 ? null : Normalizer(action.Normalization, action.Rows * width, action.Rows, "action.normalization");
         return width;
     }

@@ -11,15 +11,17 @@ internal sealed class DenoisingSampler : ChunkSampler
 
     private readonly List<DiffusionSampler> _tables = []; // by calls, ascending; the last is the manifest's own
     private readonly DiffusionSampler? _warmTable;
+    private readonly ScoreForm _form;
     private DiffusionSampler _table;
     private int _step;
 
-    public DenoisingSampler(StepNetwork network, PolicyManifest manifest, int actionLength, TimeProvider clock)
-        : base(network, manifest, actionLength, clock)
+    public DenoisingSampler(IReadOnlyList<StepNetwork> networks, PolicyManifest manifest, int actionLength, TimeProvider clock)
+        : base(networks, manifest, actionLength, clock)
     {
         var spec = manifest.Sampler!.Diffusion!;
         var schedule = Schedule(spec);
         var options = Options(spec);
+        _form = NoiseLevel.FormOf(spec.Prediction);
         for (int steps = 1; steps < spec.Steps; steps += steps < DenseTables ? 1 : Math.Max(1, steps / 4))
         {
             _tables.Add(new(schedule, options with { Steps = steps, Spacing = GridSpacing.Trailing }));
@@ -36,6 +38,10 @@ internal sealed class DenoisingSampler : ChunkSampler
     }
 
     public override int MostCalls => _tables[^1].Steps;
+
+    protected override ScoreForm Form => _form;
+
+    protected override double Clip => _table.Clip;
 
     /// <summary>The schedule by name or by its betas.</summary>
     public static NoiseSchedule Schedule(DiffusionSpec spec) =>
@@ -71,12 +77,13 @@ internal sealed class DenoisingSampler : ChunkSampler
         }
 
         _table = _tables[at];
-        Noise.CopyTo(Sample, 0);
+        Noise.CopyTo(Sample);
     }
 
     protected override bool Step()
     {
-        Network.Call(Sample, _table.Timesteps[_step]);
+        var row = _table.Coefficients(_step);
+        Ask(new(_table.Timesteps[_step], new(row.RootAlphaBar, row.RootNoise), row, _step == 0));
         if (_table.DrawsNoise(_step))
         {
             Draw();

@@ -14,17 +14,19 @@ internal sealed class DescentSampler : ChunkSampler
     private int _most;
     private int _call;
 
-    public DescentSampler(StepNetwork network, PolicyManifest manifest, int actionLength, TimeProvider clock)
-        : base(network, manifest, actionLength, clock)
+    public DescentSampler(IReadOnlyList<StepNetwork> networks, PolicyManifest manifest, int actionLength, TimeProvider clock)
+        : base(networks, manifest, actionLength, clock)
     {
         var spec = manifest.Sampler!.Energy!;
         _descent = new(new() { StepSize = spec.StepSize, Momentum = spec.Momentum, Tolerance = spec.Tolerance, MaxSteps = spec.MaxSteps });
         _warm = manifest.Sampler.WarmStart;
-        _velocity = new float[network.Length];
-        _settled = new bool[network.Candidates];
+        _velocity = new float[networks[0].Length];
+        _settled = new bool[networks[0].Candidates];
     }
 
     public override int MostCalls => _descent.MaxSteps;
+
+    protected override ScoreForm Form => throw new NotSupportedException("An energy has no noise level."); // the manifest's check keeps 'inpaint' away
 
     protected override void Begin(int fit, bool warm)
     {
@@ -34,7 +36,7 @@ internal sealed class DescentSampler : ChunkSampler
         Array.Clear(_settled);
         if (!warm)
         {
-            Noise.CopyTo(Sample, 0);
+            Noise.CopyTo(Sample);
             return;
         }
 
@@ -48,29 +50,28 @@ internal sealed class DescentSampler : ChunkSampler
 
     protected override bool Step()
     {
-        Network.Call(Sample, 0);
+        Ask(default);
         bool moving = false;
-        for (int k = 0; k < _settled.Length; k++)
+        for (int k = 0; k < Network.Candidates; k++)
         {
             int at = k * Network.Width;
             _settled[k] = _settled[k]
-                || _descent.Step(Sample.AsSpan(at, Network.Width), Network.Output.AsSpan(at, Network.Width), _velocity.AsSpan(at, Network.Width));
+                || _descent.Step(Sample.Slice(at, Network.Width), Network.Output.AsSpan(at, Network.Width), _velocity.AsSpan(at, Network.Width));
             moving |= !_settled[k];
         }
 
+        Sample.CopyTo(Plans);
         return ++_call < _most && moving;
     }
 
-    protected override int Choose(bool warm)
+    public override int Choose()
     {
-        Sample.CopyTo(Plans, 0);
         int lowest = 0;
         for (int k = 1; k < Network.Candidates; k++)
         {
             lowest = Network.Energies[k] < Network.Energies[lowest] ? k : lowest;
         }
 
-        Energy = Network.Energies[lowest];
         return lowest;
     }
 }

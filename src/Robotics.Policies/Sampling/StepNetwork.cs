@@ -1,23 +1,26 @@
 using Microsoft.ML.OnnxRuntime;
+using Robotics.Numerics;
+using Robotics.Packages;
 using Robotics.Policies.Onnx;
 
 namespace Robotics.Policies.Sampling;
 
-/// <summary>The network that a sampler calls again and again: K chunks in, what it says about them out.</summary>
-/// <remarks>Owned by one policy and used on its thread. The condition was written before; it stays for the whole plan.</remarks>
-internal sealed class StepNetwork
-{
-    private readonly OnnxModel _model;
-    private readonly StepTensors _tensors;
+/// <summary>Where a sampler asks.</summary>
+/// <param name="Time">Timestep of a diffusion, s of a flow (house time), 0 of an energy.</param>
+/// <param name="Level">Noise in the sample.</param>
+/// <param name="Step">The table's coefficients for a step of diffusion; the default for others.</param>
+/// <param name="First">The first call of a plan.</param>
+internal readonly record struct StepPoint(double Time, NoiseLevel Level, DenoisingStep Step, bool First);
 
-    /// <summary>Takes the model and its wired tensors.</summary>
-    public StepNetwork(OnnxModel model, StepTensors tensors)
+/// <summary>What a sampler calls again and again: K chunks in, what is said about them out.</summary>
+/// <remarks>Owned by one policy and used on its thread. The condition was written before; it stays for the whole plan.</remarks>
+internal abstract class StepNetwork
+{
+    protected StepNetwork(int candidates, int length)
     {
-        (_model, _tensors) = (model, tensors);
-        Candidates = tensors.Candidates;
-        Length = tensors.Input!.Length;
-        Output = new float[Length];
-        Energies = new float[Candidates];
+        (Candidates, Length) = (candidates, length);
+        Output = new float[length];
+        Energies = new float[candidates];
         Array.Fill(Energies, float.NaN);
     }
 
@@ -30,26 +33,45 @@ internal sealed class StepNetwork
     /// <summary>Tp·Da.</summary>
     public int Width => Length / Candidates;
 
-    /// <summary>[K, Tp, Da]: the prediction, the velocity or the gradient of the last call.</summary>
+    /// <summary>[K, Tp, Da]: the prediction, the house velocity (action - noise) or the gradient of the last call.</summary>
     public float[] Output { get; }
 
     /// <summary>[K]: the energies of the last call, where the network has them.</summary>
     public float[] Energies { get; }
 
-    /// <summary>For messages.</summary>
-    public string File => _model.Spec.File;
-
     /// <summary>One call.</summary>
     /// <param name="sample">[K, Tp, Da], normalised.</param>
-    /// <param name="time">In the graph's own unit; ignored when it takes none.</param>
-    /// <exception cref="OnnxRuntimeException">The graph failed on these inputs.</exception>
-    public void Call(ReadOnlySpan<float> sample, double time)
+    /// <param name="at">Where the sample stands.</param>
+    /// <exception cref="OnnxRuntimeException">A graph failed on these inputs.</exception>
+    public abstract void Call(ReadOnlySpan<float> sample, in StepPoint at);
+}
+
+/// <summary>One package's step network.</summary>
+internal sealed class OnnxStep : StepNetwork
+{
+    private readonly OnnxCall _call;
+    private readonly StepTensors _tensors;
+    private readonly FlowSpec? _flow;
+
+    /// <summary>Takes the wired network.</summary>
+    public OnnxStep(OnnxCall call, StepTensors tensors, FlowSpec? flow)
+        : base(tensors.Candidates, tensors.Input!.Length) => (_call, _tensors, _flow) = (call, tensors, flow);
+
+    /// <inheritdoc/>
+    public override void Call(ReadOnlySpan<float> sample, in StepPoint at)
     {
         _tensors.Input!.Write(sample);
-        _tensors.Time?.Fill(time);
-        _model.Run();
+        _tensors.Time?.Fill(_flow is null ? at.Time : (_flow.DataAt == 1 ? at.Time : 1 - at.Time) * _flow.TimeScale);
+        _call.Run();
         _tensors.Output!.Read(Output);
         _tensors.Energy?.Read(Energies);
+        if (_flow is { DataAt: 0 })
+        {
+            foreach (ref float v in Output.AsSpan())
+            {
+                v = -v;
+            }
+        }
     }
 }
 

@@ -8,35 +8,36 @@ internal sealed class VelocitySampler : ChunkSampler
 {
     private readonly List<FlowSampler> _tables = []; // by calls, ascending; the last is the manifest's own
     private readonly FlowSampler? _warmTable;
-    private readonly FlowSpec _spec;
     private readonly float[] _anchor;
     private FlowSampler _table;
     private int _call;
 
-    public VelocitySampler(StepNetwork network, PolicyManifest manifest, int actionLength, TimeProvider clock)
-        : base(network, manifest, actionLength, clock)
+    public VelocitySampler(IReadOnlyList<StepNetwork> networks, PolicyManifest manifest, int actionLength, TimeProvider clock)
+        : base(networks, manifest, actionLength, clock)
     {
-        _spec = manifest.Sampler!.Flow!;
-        _anchor = new float[network.Length];
-        if (_spec.Solver == FlowSolver.Midpoint)
+        var spec = manifest.Sampler!.Flow!;
+        _anchor = new float[networks[0].Length];
+        if (spec.Solver == FlowSolver.Midpoint)
         {
             _tables.Add(new(FlowSolver.Euler, 1)); // the only solver that fits into one call
         }
 
-        for (int steps = 1; steps < _spec.Steps; steps++)
+        for (int steps = 1; steps < spec.Steps; steps++)
         {
-            _tables.Add(new(_spec.Solver, steps));
+            _tables.Add(new(spec.Solver, steps));
         }
 
-        _table = new(_spec.Solver, _spec.Steps);
+        _table = new(spec.Solver, spec.Steps);
         _tables.Add(_table);
         if (manifest.Sampler.WarmStart is { } warm)
         {
-            _warmTable = new(_spec.Solver, warm.Steps, 1 - Math.Max(warm.From, 1e-3));
+            _warmTable = new(spec.Solver, warm.Steps, 1 - Math.Max(warm.From, 1e-3));
         }
     }
 
     public override int MostCalls => _tables[^1].Calls;
+
+    protected override ScoreForm Form => ScoreForm.FlowVelocity;
 
     protected override void Begin(int fit, bool warm)
     {
@@ -56,22 +57,14 @@ internal sealed class VelocitySampler : ChunkSampler
         }
 
         _table = _tables[at];
-        Noise.CopyTo(Sample, 0);
+        Noise.CopyTo(Sample);
     }
 
     protected override bool Step()
     {
         double s = _table.Time(_call);
-        Network.Call(Sample, (_spec.DataAt == 1 ? s : 1 - s) * _spec.TimeScale);
-        if (_spec.DataAt == 0)
-        {
-            foreach (ref float v in Network.Output.AsSpan())
-            {
-                v = -v;
-            }
-        }
-
-        _table.Step(_call, Sample, Network.Output, _anchor, Plans);
+        Ask(new(s, NoiseLevel.OfFlow(s), default, _call == 0));
+        _table.Step(_call, Sample, Network.Output, _anchor.AsSpan(0, Network.Length), Plans);
         return ++_call < _table.Calls;
     }
 }
