@@ -123,6 +123,10 @@ public sealed record InpaintSpec
     /// <summary>β, largest gain; above 0.</summary>
     public double Gain { get; init; } = 5;
 
+    /// <summary>Rows at the end of a chunk that are not pulled, at least; 0 or above. The rows that the running chunk does not reach are
+    /// free anyway.</summary>
+    public int FreeRows { get; init; }
+
     /// <summary>How the pull fades after the executed rows.</summary>
     public GuidanceDecay Decay { get; init; } = GuidanceDecay.Exponential;
 }

@@ -314,7 +314,8 @@ internal abstract class ChunkSampler
         if (_pulls)
         {
             // Rows before the first executed one are past, and as certain as those that are being executed.
-            ChunkGuidance.Mask(Math.Min(_firstRow + delay, rows - since), rows - since, _inpaint!.Decay, _mask);
+            int end = Math.Max(rows - Math.Max(since, _inpaint!.FreeRows), 0);
+            ChunkGuidance.Mask(Math.Min(_firstRow + delay, end), end, _inpaint.Decay, _mask);
         }
     }
 

@@ -122,6 +122,17 @@ public sealed class GatedPolicy : IContinuingPolicy
         return result;
     }
 
+    /// <summary>What every gate sees here, whatever the thresholds: for calibration. Plans without a deadline; nothing is executed.</summary>
+    /// <param name="observation">[Do].</param>
+    /// <param name="signals">[gates]; NaN where the policy made no plan.</param>
+    public PlanResult Sense(ReadOnlySpan<float> observation, Span<double> signals)
+    {
+        var result = Look(observation, s_whenever, whole: true);
+        _signals.CopyTo(signals);
+        (RefusedBy, _executes) = (-1, false);
+        return result;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -130,8 +141,8 @@ public sealed class GatedPolicy : IContinuingPolicy
         Array.ForEach(_gates, gate => gate.Dispose());
     }
 
-    /// <summary>Plans into <see cref="_chunk"/> and asks every gate, whatever its threshold.</summary>
-    private PlanResult Look(ReadOnlySpan<float> observation, MonotonicTime deadline)
+    /// <summary>Plans into <see cref="_chunk"/> and asks the gates; the whole of it even when an early one refuses.</summary>
+    private PlanResult Look(ReadOnlySpan<float> observation, MonotonicTime deadline, bool whole = false)
     {
         (RefusedBy, _faulty, _fault) = (-1, null, null);
         _signals.AsSpan().Fill(double.NaN);
@@ -143,7 +154,7 @@ public sealed class GatedPolicy : IContinuingPolicy
             }
         }
 
-        if (RefusedBy >= 0)
+        if (RefusedBy >= 0 && !whole)
         {
             Refusals++;
             return new(PlanStatus.Refused, 0); // before any network was asked
@@ -180,7 +191,7 @@ public sealed class GatedPolicy : IContinuingPolicy
             return result with { Status = PlanStatus.Fault };
         }
 
-        if (RefusedBy < 0)
+        if (RefusedBy < 0 || whole)
         {
             return result;
         }

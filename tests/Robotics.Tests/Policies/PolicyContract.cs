@@ -24,7 +24,7 @@ public sealed class PolicyContract
     public static TheoryData<string> Fixtures => [.. All.Select(fixture => fixture.GetType().Name)];
 
     private static IEnumerable<IPolicyFixture> All => typeof(PolicyContract).Assembly.GetTypes()
-        .Where(type => type.IsClass && type.IsAssignableTo(typeof(IPolicyFixture)))
+        .Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IPolicyFixture)))
         .Select(type => (IPolicyFixture)Activator.CreateInstance(type)!);
 
     [Fact]

@@ -1,0 +1,59 @@
+using static Robotics.Tests.Policies.Steering.GaussianPackages;
+
+namespace Robotics.Tests.Policies.Steering;
+
+/// <summary>Mean 0.2, deviation 0.1·2 = 0.2 in physical units (a = 2 y), critic -‖a - 1‖².</summary>
+public sealed class ImproveTests : IDisposable
+{
+    private const double Deviation = 0.2;
+
+    private readonly GaussianPackages _packages = new();
+
+    public ImproveTests()
+    {
+        _packages.Gaussian("actor", 0.1f, MathF.Log(0.1f), m => m with { Action = m.Action with { Normalization = new() { Mode = "mean_std", Mean = [0], Std = [2], Epsilon = 0 } } });
+        _packages.Critic("critic", target: 1);
+        _packages.Critic("near", target: 0.2f);
+    }
+
+    public void Dispose() => _packages.Dispose();
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(0.5, 1)]
+    [InlineData(0.1, 1)]
+    [InlineData(0.1, 4)]
+    public void Plan_GoesToTheEdgeOfTheLevelSetAndNotBeyond(double trust, int steps)
+    {
+        float[] chunk = Improved("critic", trust, steps);
+        double radius = Math.Sqrt(2 * Math.Log(1 / trust));
+        double distance = Math.Sqrt(chunk.Sum(a => Math.Pow((a - 0.2) / Deviation, 2)));
+        Assert.InRange(distance, radius - 1e-4, radius + 1e-6); // never outside
+        Assert.All(chunk, a => Assert.Equal(0.2 + (radius * Deviation / Math.Sqrt(Width)), a, 1e-5)); // by hand: Σg/√(gᵀΣg), all elements alike
+    }
+
+    [Fact]
+    public void Plan_WhenTheMeanIsBest_StaysThere() => Assert.All(Improved("near", 0.1, 3), a => Assert.Equal(0.2f, a, 1e-6f));
+
+    [Fact]
+    public void Plan_WhenTheStepOvershoots_KeepsWhatTheCriticPrefers()
+    {
+        _packages.Critic("close", target: 0.21f); // the edge lies far beyond it
+        Assert.All(Improved("close", 0.01, 3), a => Assert.Equal(0.2f, a, 1e-6f));
+    }
+
+    [Fact]
+    public void Load_WhenThePolicyIsNoGaussian_SaysWhatIsMissing()
+    {
+        _packages.Denoiser("sampled", 0, 0.1);
+        _packages.Steered("s", $"{Parents("sampled")}, 'improve': {{ 'critic': {{ 'package': '../critic' }} }}");
+        Assert.Contains("has no output that goes to 'log_std'", Assert.Throws<ConfigException>(() => _packages.Load("s")).Message, StringComparison.Ordinal);
+    }
+
+    private float[] Improved(string critic, double trust, int steps)
+    {
+        _packages.Steered("better", FormattableString.Invariant($"{Parents("actor")}, 'improve': {{ 'critic': {{ 'package': '../{critic}' }}, 'trust': {trust}, 'steps': {steps} }}"));
+        using var tree = _packages.Load("better");
+        return Plan(tree.Policy, 1);
+    }
+}
