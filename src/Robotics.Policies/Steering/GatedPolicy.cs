@@ -21,6 +21,7 @@ public sealed class GatedPolicy : IContinuingPolicy
     private readonly Gate[] _gates;
     private readonly TimeProvider _clock;
     private readonly RunningCost _fallbackCost = new();
+    private readonly int _observationLength;
     private readonly double[] _signals;        // [gates]
     private readonly float[] _chunk;           // [Ta, Da]
     private readonly float[] _fallbackChunk;
@@ -33,6 +34,7 @@ public sealed class GatedPolicy : IContinuingPolicy
         (_policy, _fallback, _clock, Spec) = (policy, fallback, clock, spec);
         (_policyView, _fallbackView) = (policyView, fallbackView);
         _gates = [.. gates];
+        _observationLength = spec.ObservationLength;
         _signals = new double[_gates.Length];
         _chunk = new float[spec.Rows * spec.ActionLength];
         _fallbackChunk = new float[fallback is null ? 0 : fallback.Spec.Rows * fallback.Spec.ActionLength];
@@ -84,9 +86,15 @@ public sealed class GatedPolicy : IContinuingPolicy
     /// <inheritdoc/>
     public PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk)
     {
-        if (observation.Length != Spec.ObservationLength || chunk.Length != _chunk.Length)
+        if (observation.Length != _observationLength || chunk.Length != _chunk.Length)
         {
-            throw new ArgumentException($"Policy '{Spec.Name}' takes an observation of {Spec.ObservationLength} and a chunk of {_chunk.Length} floats; got {observation.Length} and {chunk.Length}.");
+            throw new ArgumentException($"Policy '{Spec.Name}' takes an observation of {_observationLength} and a chunk of {_chunk.Length} floats; got {observation.Length} and {chunk.Length}.");
+        }
+
+        if (!OnnxTensor.AllFinite(observation))
+        {
+            _executes = false;
+            return new(PlanStatus.Refused, 0); // not even the fallback, which may not read what is broken
         }
 
         if (!_executes)

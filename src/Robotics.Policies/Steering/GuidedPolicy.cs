@@ -25,6 +25,7 @@ public sealed class GuidedPolicy : IContinuingPolicy
     private readonly SeededRandom _random = new(Stream);
     private readonly long[] _reserveNs;
     private readonly double[] _values;
+    private readonly int _observationLength;
     private readonly int _width;
     private string? _fault;
     private bool _faulted;
@@ -53,7 +54,7 @@ public sealed class GuidedPolicy : IContinuingPolicy
         _proposals = new(policy, options.Candidates, clock);
         _reserveNs = new long[_proposals.Batches.Count];
         _values = new double[_proposals.Most];
-        _width = spec.Rows * spec.ActionLength;
+        (_observationLength, _width) = (spec.ObservationLength, spec.Rows * spec.ActionLength);
     }
 
     /// <inheritdoc/>
@@ -86,9 +87,9 @@ public sealed class GuidedPolicy : IContinuingPolicy
     /// <inheritdoc/>
     public PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk)
     {
-        if (observation.Length != Spec.ObservationLength || chunk.Length != _width)
+        if (observation.Length != _observationLength || chunk.Length != _width)
         {
-            throw new ArgumentException($"Policy '{Spec.Name}' takes an observation of {Spec.ObservationLength} and a chunk of {_width} floats; got {observation.Length} and {chunk.Length}.");
+            throw new ArgumentException($"Policy '{Spec.Name}' takes an observation of {_observationLength} and a chunk of {_width} floats; got {observation.Length} and {chunk.Length}.");
         }
 
         for (int i = 0; i < _reserveNs.Length && _critic is not null; i++)

@@ -24,6 +24,7 @@ public sealed class ImprovedPolicy : IPolicy
     private readonly double _radius;
     private readonly int _first;         // first executed element of the policy's output
     private readonly int _width;         // Ta·Da
+    private readonly int _observationLength;
     private readonly float[] _unit;      // [Ta, Da], physical size of the policy's normalised unit
     private readonly float[] _logStd;    // [Tp, Da], normalised
     private readonly float[] _mean;      // [Ta, Da], physical, as the next three
@@ -41,7 +42,7 @@ public sealed class ImprovedPolicy : IPolicy
         _steps = options.Steps;
         _radius = Math.Sqrt(2 * Math.Log(1 / options.Trust)) * Inside;
         _first = policy.Networks.Manifest.Action.FirstRow * spec.ActionLength;
-        _width = spec.Rows * spec.ActionLength;
+        (_observationLength, _width) = (spec.ObservationLength, spec.Rows * spec.ActionLength);
         _unit = Critic.Units(policy.Denormalizer, _width);
         _logStd = new float[policy.LogStd!.Length];
         (_mean, _deviation, _point, _best) = (new float[_width], new float[_width], new float[_width], new float[_width]);
@@ -60,9 +61,9 @@ public sealed class ImprovedPolicy : IPolicy
     /// <inheritdoc/>
     public PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk)
     {
-        if (observation.Length != Spec.ObservationLength || chunk.Length != _width)
+        if (observation.Length != _observationLength || chunk.Length != _width)
         {
-            throw new ArgumentException($"Policy '{Spec.Name}' takes an observation of {Spec.ObservationLength} and a chunk of {_width} floats; got {observation.Length} and {chunk.Length}.");
+            throw new ArgumentException($"Policy '{Spec.Name}' takes an observation of {_observationLength} and a chunk of {_width} floats; got {observation.Length} and {chunk.Length}.");
         }
 
         _faulted = false;

@@ -155,7 +155,7 @@ internal sealed class PlantRobot(TimeProvider clock) : IRobot
 
 /// <summary>A policy that pulls both joints to a goal, and everything that can break about a policy. Row r of its chunk is the
 /// goal plus r thousandths, so that a test can see which row was executed.</summary>
-internal sealed class ScriptedPolicy(int rows = 1) : IPolicy
+internal sealed class ScriptedPolicy(int rows = 1) : IContinuingPolicy
 {
     public PolicySpec Spec { get; } = new("scripted", [new("policy", 0, 2)], rows, 2, TimeSpan.FromMilliseconds(20));
 
@@ -179,6 +179,11 @@ internal sealed class ScriptedPolicy(int rows = 1) : IPolicy
     public int Disposals { get; private set; }
 
     public MonotonicTime Deadline { get; private set; }
+
+    /// <summary>What it was told of the running chunk before its last plan.</summary>
+    public ChunkInExecution Running { get; private set; }
+
+    public void Continue(ChunkInExecution running) => Running = running;
 
     public void Reset(ulong seed) => Resets++;
 
