@@ -92,7 +92,7 @@ internal sealed partial class DetourSteering
                 Time = flow ? TimeSignal.Continuous : TimeSignal.Timestep, TimeScale = flow ? 100 : 1,
             },
             seed);
-        IImitation method = flow ? new FlowMatching(network, FlowTime.Beta) : new Diffusion(network, s_schedule, Prediction.Epsilon);
+        IImitation method = flow ? new FlowMatching(network, FlowTime.Beta) : new Diffusion(network, s_schedule, Prediction.Sample);
         using (network)
         using (method as IDisposable)
         {
@@ -108,7 +108,7 @@ internal sealed partial class DetourSteering
     {
         Detour.Observe(random, observation);
         Detour.Demonstrate(random, observation, chunk);
-        double bend = random.NextDouble(0.2, 1.3), shake = 0.1 * random.NextDouble() * random.NextDouble(), drift = 0.15 * random.NextGaussian();
+        double bend = random.NextDouble(0.3, 1.2), shake = 0.03 * random.NextDouble(), drift = 0.1 * random.NextGaussian();
         for (int k = 0; k < Detour.Rows; k++)
         {
             double line = observation[1] * k / (Detour.Rows - 1.0) / Detour.Scale;
@@ -147,7 +147,7 @@ internal sealed partial class DetourSteering
                 Residual = false, Activation = Activation.Silu, Time = TimeSignal.None, Output = NetworkOutput.Energy,
             },
             seed: 11);
-        var options = new TrainingOptions { Steps = 3000, Batch = 128, LearningRate = 1e-3, WeightDecay = 1e-2 };
+        var options = new TrainingOptions { Steps = 3000, Batch = 128, LearningRate = 1e-3, WeightDecay = 1 };
         using var optimizer = new AveragedAdamW(network, options);
         using var all = NewDisposeScope();
         var conditions = tensor(observations, worth.Length, 2);
@@ -194,7 +194,7 @@ internal sealed partial class DetourSteering
     }
 
     private void Denoiser(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, WarmStartSpec? warm = null, bool keep = false) => Package(
-        name, network, group, keep, PolicyKind.Denoiser, "prediction", new() { Horizon = Detour.Rows, Diffusion = new() { Steps = steps }, Inpaint = inpaint, WarmStart = warm });
+        name, network, group, keep, PolicyKind.Denoiser, "prediction", new() { Horizon = Detour.Rows, Diffusion = new() { Steps = steps, Prediction = Prediction.Sample }, Inpaint = inpaint, WarmStart = warm });
 
     private void Flow(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, bool keep = false) => Package(
         name, network, group, keep, PolicyKind.Velocity, "velocity", new() { Horizon = Detour.Rows, Flow = new() { Steps = steps }, Inpaint = inpaint });

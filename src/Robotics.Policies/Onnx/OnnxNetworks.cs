@@ -82,23 +82,6 @@ internal sealed class OnnxNetworks : IDisposable
         return finite;
     }
 
-    /// <summary>What the calls of all networks take, once each and nothing around them: medians, back to back, on whatever their inputs
-    /// hold.</summary>
-    /// <param name="rung">Index of the batch size.</param>
-    /// <param name="calls">Measured, of each.</param>
-    /// <param name="repeats">Times that the last one counts.</param>
-    public TimeSpan MeasureAll(int rung, int calls, int repeats = 1)
-    {
-        var running = _wirings[rung].Calls;
-        var sum = TimeSpan.Zero;
-        for (int m = 0; m < running.Count; m++)
-        {
-            sum += PolicyCost.Measure(running[m].Run, calls).Median * (m == running.Count - 1 ? repeats : 1);
-        }
-
-        return sum;
-    }
-
     /// <summary>Copies what the encoders found to every candidate.</summary>
     public void Spread(int rung)
     {

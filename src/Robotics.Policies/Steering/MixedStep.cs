@@ -1,3 +1,5 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
 using Robotics.Numerics;
 using Robotics.Packages;
 using Robotics.Policies.Onnx;
@@ -55,14 +57,14 @@ internal sealed class MixedParent
     /// <param name="at">Where the driver's sample stands.</param>
     /// <param name="form">The driver's.</param>
     /// <param name="point">[K, Tp, Da], scratch.</param>
-    /// <param name="answer">[K, Tp, Da].</param>
-    public void Ask(StepNetwork step, ReadOnlySpan<float> sample, in StepPoint at, ScoreForm form, Span<float> point, Span<float> answer)
+    /// <param name="answer">[K, Tp, Da], scratch.</param>
+    /// <returns>[K, Tp, Da], the answer: <paramref name="answer"/>, or the network's own output where that is it already.</returns>
+    public float[] Ask(StepNetwork step, ReadOnlySpan<float> sample, in StepPoint at, ScoreForm form, float[] point, float[] answer)
     {
         if (_ownGround)
         {
             step.Call(sample, at);
-            Translate(step.Output, sample, at.Level, form, answer);
-            return;
+            return Form == form ? step.Output : Translate(step.Output, sample, at.Level, form, answer);
         }
 
         // The same point on the parent's own path: its action there is scale·a + shift, its noise scale·n.
@@ -90,22 +92,20 @@ internal sealed class MixedParent
             double a = Math.Clamp(action.At(point[j], step.Output[j]), -_clip, _clip);
             answer[j] = (float)output.At(sample[j], (a - _shift[e]) / _scale[e]);
         }
+
+        return answer;
     }
 
-    private void Translate(ReadOnlySpan<float> said, ReadOnlySpan<float> sample, NoiseLevel level, ScoreForm form, Span<float> answer)
+    private float[] Translate(ReadOnlySpan<float> said, ReadOnlySpan<float> sample, NoiseLevel level, ScoreForm form, float[] answer)
     {
-        if (Form == form)
-        {
-            said.CopyTo(answer);
-            return;
-        }
-
         var action = level.ActionFrom(Form);
         var output = level.OutputOf(form);
         for (int j = 0; j < sample.Length; j++)
         {
             answer[j] = (float)output.At(sample[j], action.At(sample[j], said[j]));
         }
+
+        return answer;
     }
 
     // The training step whose noise is nearest.
@@ -165,7 +165,8 @@ internal sealed class MixedStep : StepNetwork
     private readonly double _clip;          // the driver's
     private readonly double[] _weights;     // [M]
     private readonly float[] _point;        // [K, Tp, Da]
-    private readonly float[][] _answers;    // [M][K, Tp, Da], in the driver's form
+    private readonly float[][] _buffers;    // [M][K, Tp, Da]
+    private readonly float[][] _answers;    // [M][K, Tp, Da], in the driver's form: a buffer or a network's own output
     private readonly float[] _before;       // [K, Tp, Da], the sample of the call before, for 'or'
     private readonly double[] _densities;   // [K, M], log density along the path, for 'or'
     private readonly double[] _shares;      // [M], of one candidate
@@ -179,7 +180,8 @@ internal sealed class MixedStep : StepNetwork
         _weights = new double[parents.Length];
         _shares = new double[parents.Length];
         _point = new float[Length];
-        _answers = [.. parents.Select(_ => new float[Length])];
+        _buffers = [.. parents.Select(_ => new float[Length])];
+        _answers = [.. _buffers];
         bool or = compose.Operator == MixOperator.Or;
         _before = new float[or ? Length : 0];
         _densities = new double[or ? Candidates * parents.Length : 0];
@@ -199,7 +201,7 @@ internal sealed class MixedStep : StepNetwork
         {
             if (_weights[i] != 0)
             {
-                _parents[i].Ask(_steps[i], sample, at, _form, _point, _answers[i]);
+                _answers[i] = _parents[i].Ask(_steps[i], sample, at, _form, _point, _buffers[i]);
             }
         }
 
@@ -253,19 +255,27 @@ internal sealed class MixedStep : StepNetwork
         bool first = true;
         for (int i = 0; i < weights.Length; i++)
         {
-            double weight = weights[i];
-            if (weight == 0)
+            if (weights[i] != 0)
             {
-                continue;
+                Add(_answers[i].AsSpan(start, length), (float)weights[i], output, first);
+                first = false;
             }
+        }
+    }
 
-            var answer = _answers[i].AsSpan(start, length);
-            for (int j = 0; j < length; j++)
-            {
-                output[j] = (float)((first ? 0 : output[j]) + (weight * answer[j]));
-            }
+    // As many at once as the machine can: this runs between any two network calls. Alone and with weight 1 it changes no bit.
+    private static void Add(ReadOnlySpan<float> answer, float weight, Span<float> output, bool first)
+    {
+        var wide = MemoryMarshal.Cast<float, Vector<float>>(answer);
+        var sums = MemoryMarshal.Cast<float, Vector<float>>(output);
+        for (int n = 0; n < wide.Length; n++)
+        {
+            sums[n] = first ? weight * wide[n] : sums[n] + (weight * wide[n]);
+        }
 
-            first = false;
+        for (int j = wide.Length * Vector<float>.Count; j < answer.Length; j++)
+        {
+            output[j] = first ? weight * answer[j] : output[j] + (weight * answer[j]);
         }
     }
 
