@@ -85,7 +85,7 @@ public sealed partial class ControlLoop : IDisposable
         _rows = spec.Rows;
         _periodNs = Timing.Period.Ticks * 100;
         _actAfterNs = Timing.ActAfter.Ticks * 100;
-        _schedule = new ActionSchedule(spec.Rows, spec.ActionLength, Timing.TicksPerRow, Timing.LateTicks);
+        _schedule = new ActionSchedule(spec.Rows, spec.ActionLength, Timing.TicksPerRow, Timing.LateTicks, manifest.Action.Ensemble);
         _observation = new Observation(robot.Spec.Layout.Length);
         _shown = new(() => new float[robot.Spec.Layout.Length]);
         _vector = new float[assembler.Length];
@@ -193,6 +193,9 @@ public sealed partial class ControlLoop : IDisposable
 
     /// <summary>Ends the run for good at the next tick; the robot holds.</summary>
     public void Stop() => Ask(Requests.Stop);
+
+    /// <summary>Ends the run because its task is done; the robot holds. From any thread.</summary>
+    public void Finish() => Ask(Requests.Finish);
 
     /// <summary>Stops the robot at once, from the calling thread, and latches.</summary>
     public void EmergencyStop()

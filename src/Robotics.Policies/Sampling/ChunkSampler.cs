@@ -53,7 +53,7 @@ internal abstract class ChunkSampler
         _networks = [.. networks];
         var sampler = manifest.Sampler!;
         (_warmStart, _inpaint, _minCalls) = (sampler.WarmStart, sampler.Inpaint, Math.Max(sampler.MinCalls, 1));
-        (_executed, _firstRow) = (manifest.Action.Rows, manifest.Action.FirstRow);
+        (_executed, _firstRow) = (manifest.Action.Ensemble is null ? manifest.Action.Rows : 1, manifest.Action.FirstRow); // an ensemble plans at every row
         _callNs = new long[_networks.Length];
         _reserveNs = new long[_networks.Length];
         int length = _networks[0].Length, width = _networks[0].Width;
@@ -175,7 +175,7 @@ internal abstract class ChunkSampler
     {
         Calls = 0;
         Recollect();
-        _warm = start.IsEmpty && _warmStart is not null && _hasPrevious && (_warmStart.RefreshEvery == 0 || _sinceNoise < _warmStart.RefreshEvery);
+        _warm = start.IsEmpty && _warmStart is not null && _hasPrevious && (_warmStart.RefreshEvery == 0 || _sinceNoise + 1 < _warmStart.RefreshEvery);
         var now = MonotonicTime.Now(_clock);
         int fit = (int)Math.Clamp(Left(deadline, now) / Math.Max(_callNs[_rung], 1), 0, int.MaxValue);
         if (fit < _minCalls)
@@ -196,7 +196,9 @@ internal abstract class ChunkSampler
             }
         }
 
-        Begin(fit, _warm);
+        // A call less than would fit: the loop below stops that early, and a plan that was laid out for fewer steps is better than one
+        // that was cut off.
+        Begin(Math.Max(fit - 1, _minCalls), _warm);
         bool more = true;
         while (more)
         {
