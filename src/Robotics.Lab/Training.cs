@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Robotics.Learning.Export;
 using Robotics.Learning.Imitation;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
@@ -63,6 +64,24 @@ internal sealed record TrainingConfig
     {
         Directory.CreateDirectory(run);
         File.WriteAllText(Path.Combine(run, "config.json"), JsonSerializer.Serialize(this, s_json) + "\n");
+    }
+
+    /// <summary>Writes the network's graph once for nothing, so that one that cannot be exported is found before it is trained.</summary>
+    /// <exception cref="ConfigException">It cannot be exported; says which operation has no rule.</exception>
+    public void CheckExport(string source) => Exported(source, () => StepGraph.Write(Network, weight => new float[weight.Count]));
+
+    /// <summary>A graph, or the reason why there is none.</summary>
+    /// <exception cref="ConfigException">Something in it cannot be exported.</exception>
+    public static byte[] Exported(string source, Func<byte[]> write)
+    {
+        try
+        {
+            return write();
+        }
+        catch (NotSupportedException error)
+        {
+            throw new ConfigException(source, [$"cannot be exported: {error.Message}"]);
+        }
     }
 
     /// <summary>The method over a fresh network.</summary>

@@ -128,6 +128,9 @@ internal static class ManifestCheck
         Family("diffusion", sampler.Diffusion is not null, PolicyKind.Denoiser);
         Family("flow", sampler.Flow is not null, PolicyKind.Velocity);
         Family("energy", sampler.Energy is not null, PolicyKind.Energy);
+
+        // The golden vectors are normalised, so they would not notice.
+        check.That(policy.Action.Normalization is not null, "action.normalization", $"is missing; kind '{Word(policy.Kind)}' samples in normalised units. Where those are the action's own, say so: mode 'mean_std', mean 0, std 1");
         int last = policy.Action.FirstRow + policy.Action.Rows;
         check.That(last <= sampler.Horizon, "sampler.horizon", $"is {sampler.Horizon}; action.first_row {policy.Action.FirstRow} and action.rows {policy.Action.Rows} reach row {last}");
         check.That(policy.Kind != PolicyKind.Unrolled || sampler is { Candidates: 1, WarmStart: null }, "sampler", "of kind 'unrolled' is inside the graph: candidates and warm_start have no effect, remove them");
@@ -286,7 +289,8 @@ internal static class ManifestCheck
         string names = standard ? "'mean' and 'std'" : "'min' and 'max'";
         if (first is null || second is null)
         {
-            check.Add(path, $"is {spec.Mode} and needs {names}");
+            string missing = first is null && second is null ? "both are" : $"'{(first is null, standard) switch { (true, true) => "mean", (true, false) => "min", (false, true) => "std", _ => "max" }}' is";
+            check.Add(path, $"is {spec.Mode} and needs {names}; {missing} missing");
             return;
         }
 
