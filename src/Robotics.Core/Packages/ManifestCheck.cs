@@ -269,6 +269,8 @@ internal static class ManifestCheck
         check.That(action.Mode == "absolute" || action.RelativeTo is null, "action.relative_to",
             $"is given and action.mode is {action.Mode}; the default pose belongs to absolute targets only");
         check.That(action.Mode != "delta" || action.Kind.All(kind => kind == TargetKind.Position), "action.mode", "is delta, which only position targets can be");
+        check.That(action.Ensemble is null || action.Rows > 1, "action.ensemble", $"is given, but action.rows is {action.Rows}: plans of one row never overlap");
+        check.That(action.Ensemble is null || action.Mode == "absolute", "action.ensemble", $"is given and action.mode is {action.Mode}; only absolute targets of different plans can be averaged");
         if (action.RowPeriodMs is { } row)
         {
             double ratio = row / timing.PeriodMs;

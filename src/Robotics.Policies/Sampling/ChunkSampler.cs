@@ -34,7 +34,7 @@ internal abstract class ChunkSampler
         var sampler = manifest.Sampler!;
         _warm = sampler.WarmStart;
         _minCalls = sampler.MinCalls;
-        _shift = manifest.Action.Rows * actionLength;
+        _shift = (manifest.Action.Ensemble is null ? manifest.Action.Rows : 1) * actionLength; // an ensemble plans at every row
         Sample = new float[network.Length];
         Noise = new float[network.Length];
         Plans = new float[network.Length];
