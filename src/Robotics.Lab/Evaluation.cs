@@ -92,8 +92,9 @@ internal sealed record Evaluation(IReadOnlyList<EpisodeScore> Scores)
         },
         { Flow: { } f } => sampler with { Flow = calls % 2 == 0 ? f with { Solver = FlowSolver.Midpoint, Steps = calls / 2 } : f with { Solver = FlowSolver.Euler, Steps = calls } },
 
-        // The same way down in another number of steps: further, and it leaves the data for the energy's deepest places.
-        { Energy: { } e } => sampler with { Energy = e with { MaxSteps = calls, StepSize = e.StepSize * e.MaxSteps / calls } },
+        // The same share of the way in another number of steps, each a share of what is left.
+        { Energy: { StepSize: < 1 } e } => sampler with { Energy = e with { MaxSteps = calls, StepSize = 1 - Math.Pow(1 - e.StepSize, (double)e.MaxSteps / calls) } },
+        { Energy: { } e } => sampler with { Energy = e with { MaxSteps = calls } },
         _ => throw new ConfigException("The package has no sampler whose calls could be set."),
     };
 

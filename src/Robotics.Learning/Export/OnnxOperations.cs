@@ -154,6 +154,9 @@ public sealed class OnnxOperations : IOperations<OnnxValue>
     public OnnxValue Exp(OnnxValue x) => Same("Exp", x);
 
     /// <inheritdoc/>
+    public OnnxValue Reciprocal(OnnxValue x) => Same("Reciprocal", x);
+
+    /// <inheritdoc/>
     public OnnxValue Sin(OnnxValue x) => Same("Sin", x);
 
     /// <inheritdoc/>
