@@ -18,6 +18,7 @@ internal static class ExportCommand
         var name = new Option<string?>("--name") { Description = "of the policy; TASK-METHOD when left out" };
         var calls = new Option<int?>("--calls") { Description = "network calls per plan; the method's usual ones when left out" };
         var tolerance = new Option<double?>("--tolerance") { Description = "an energy's settling gradient" };
+        var candidates = new Option<int?>("--candidates") { Description = "K, chunks sampled side by side, 1 to 256; an energy executes the lowest" };
         var executed = new Option<int?>("--executed") { Description = "Ta, rows executed of each chunk" };
         var command = new Command("export", """
             Writes the weights of a run as a policy package, or as one self-contained ONNX graph for programs that have ONNX Runtime and
@@ -27,7 +28,7 @@ internal static class ExportCommand
               robotics-lab export --run runs/push-t-diffusion --package models/push-t-diffusion --executed 4
               robotics-lab export --run runs/push-t-diffusion --single-graph policy.onnx
             """)
-        { run, package, graph, name, calls, tolerance, executed };
+        { run, package, graph, name, calls, tolerance, candidates, executed };
         command.SetGuardedAction((parsed, _) =>
         {
             string folder = parsed.GetValue(run)!.FullName;
@@ -44,6 +45,10 @@ internal static class ExportCommand
                 sampler = sampler with { Energy = (sampler.Energy ?? throw new ConfigException($"--tolerance is for energies; {folder} trained {config.Method}.")) with { Tolerance = t } };
             }
 
+            var check = new ConfigCheck("command line");
+            check.Range(parsed.GetValue(candidates) ?? 1, 1, 256, "--candidates");
+            check.Throw();
+            sampler = sampler with { Candidates = parsed.GetValue(candidates) ?? sampler.Candidates };
             config = config with { Sampler = sampler, Executed = parsed.GetValue(executed) ?? config.Executed };
             config.CheckExport(Path.Combine(folder, "config.json"));
             int frame = config.Network.ConditionSize / config.ObservationSteps;
