@@ -9,9 +9,11 @@ public static class LearningTasks
     public static IReadOnlyList<ILearningTask> All { get; } =
     [
         new CartPole(),
+        new Hopper(),
         new MultiGoal(),
         new Pendulum(),
         new PointMaze(),
+        new Runner(),
     ];
 
     /// <summary>Their names, for help texts.</summary>
