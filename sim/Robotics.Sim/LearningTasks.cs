@@ -13,7 +13,10 @@ public static class LearningTasks
         new MultiGoal(),
         new Pendulum(),
         new PointMaze(),
+        new Quadruped(),
+        new Reacher(),
         new Runner(),
+        new Swimmer(),
     ];
 
     /// <summary>Their names, for help texts.</summary>

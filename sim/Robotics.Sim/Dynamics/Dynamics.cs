@@ -81,9 +81,9 @@ public sealed class Dynamics
 
     internal void SetNominal()
     {
-        foreach (var known in DynamicsRanges.Parameters)
+        for (int i = 0; i < _values.Length; i++)
         {
-            this[known.Parameter] = known.Nominal;
+            _values[i] = DynamicsRanges.Parameters[i].Nominal;
         }
     }
 }
