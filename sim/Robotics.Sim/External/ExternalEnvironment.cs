@@ -177,10 +177,6 @@ public sealed class ExternalEnvironment : IVectorEnvironment
             try
             {
                 socket.Connect(end);
-                socket.NoDelay = end.AddressFamily != AddressFamily.Unix;
-                socket.ReceiveTimeout = socket.SendTimeout = (int)Math.Ceiling(_options.AnswerTimeout.TotalMilliseconds);
-                _socket = socket;
-                break;
             }
             catch (SocketException nobody)
             {
@@ -191,7 +187,17 @@ public sealed class ExternalEnvironment : IVectorEnvironment
                 }
 
                 Thread.Sleep(20); // it may be starting
+                continue;
             }
+
+            if (end.AddressFamily != AddressFamily.Unix)
+            {
+                socket.NoDelay = true;
+            }
+
+            socket.ReceiveTimeout = socket.SendTimeout = (int)Math.Ceiling(_options.AnswerTimeout.TotalMilliseconds);
+            _socket = socket;
+            break;
         }
 
         _sequence = 0;

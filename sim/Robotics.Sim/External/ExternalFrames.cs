@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text;
 
@@ -28,6 +29,8 @@ internal static class ExternalFrames
 {
     public const int HeaderLength = 16;
     public const int LongestPayload = 64 << 20;
+
+    private static readonly SearchValues<byte> NameBytes = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"u8);
 
     private const uint Magic = 0x4D495352; // "RSIM"
     private const byte Version = 1;
@@ -73,7 +76,7 @@ internal static class ExternalFrames
         uint limit = BinaryPrimitives.ReadUInt32LittleEndian(payload[12..]);
         int length = BinaryPrimitives.ReadUInt16LittleEndian(payload[16..]);
         bool named = payload.Length == 18 + length && length is >= 1 and <= 64
-            && payload[18..].IndexOfAnyExcept("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"u8) < 0;
+            && payload[18..].IndexOfAnyExcept(NameBytes) < 0;
         problem = count is < 1 or > 65_536 ? $"it offers {count} environments, expected 1 to 65536"
             : observation is < 1 or > 65_536 ? $"it offers {observation} observation elements, expected 1 to 65536"
             : action is < 1 or > 1024 ? $"it offers {action} action elements, expected 1 to 1024"

@@ -11,7 +11,7 @@ namespace Robotics.Sim.Tasks;
 /// </remarks>
 public sealed class Hopper : ILearningTask
 {
-    private static readonly float[] s_motors = [100, 100, 60]; // Nm, as in the scene
+    private static readonly float[] s_motors = [60, 60, 30]; // Nm, as in the scene
 
     private static readonly RobotSpec s_robot = TaskRobot.Of("hopper", 4, 4,
         [.. new[] { "hip", "knee", "ankle" }.Select((name, j) => TaskRobot.Motor(name, s_motors[j]))], TaskRobot.PlanarBase);

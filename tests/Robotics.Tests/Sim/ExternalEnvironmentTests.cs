@@ -44,7 +44,7 @@ public sealed class ExternalEnvironmentTests
     [InlineData(0, 32, 9, "its name is not 1 to 64")]
     [InlineData(0, 34, 0x20, "its name is not 1 to 64")]
     [InlineData(1, 12, 4, "its answer to Reset has 4 bytes, and its welcome (1 environments, 2 observation and 1 action elements) means 8")]
-    [InlineData(1, 19, 0x7F, "failed: environment 0 gave NaN as element 0 of its first observations", 18, 0x80)]
+    [InlineData(1, 19, 0x7F, "failed: environment 0 gave NaN as element 0 of its first observations", 18, 0xC0)]
     [InlineData(2, 12, 0x11, "its answer to Step has 17 bytes")]
     [InlineData(2, 27, 0x7F, "goes on from another observation than the one it reached", 26, 0)]
     [InlineData(2, 35, 0xFF, "environment 0 gave -Infinity as element 0 of its reward", 34, 0x80)]
