@@ -33,6 +33,7 @@ public sealed class TaskEnvironment : IEnvironment
     private readonly SeededRandom _noise = new(0);
     private readonly bool _asRobot;
     private readonly int _stepsPerControl; // of this environment, in one control period
+    private readonly long _limit;          // steps of this environment
     private readonly int _episodeAt;
     private readonly float[] _late;        // ring of targets that have not arrived yet
     private readonly bool[] _lateHolds;
@@ -46,6 +47,7 @@ public sealed class TaskEnvironment : IEnvironment
     private long _steps;
     private ulong _seed;
     private ulong _episode;
+    private float _episodeNumber;
 
     /// <summary>Sets up the nominal start.</summary>
     /// <exception cref="ConfigException">The dynamics do not fit the task, or what its world needs is not installed.</exception>
@@ -58,6 +60,7 @@ public sealed class TaskEnvironment : IEnvironment
         _asRobot = options.AsRobot;
         Period = options.AsRobot ? TimeSpan.FromMilliseconds(task.Robot.StatePeriodMs) : task.Period;
         _stepsPerControl = (int)(task.Period / Period);
+        _limit = (long)task.StepLimit * _stepsPerControl;
         var layout = task.Robot.Layout;
         _episodeAt = layout.Find(EpisodeSignal)!.Offset;
         _weight = new float[layout.Length];
@@ -112,10 +115,10 @@ public sealed class TaskEnvironment : IEnvironment
         CheckLength(signals.Length);
         (_previous, _reached) = (_reached, _previous);
         _world.Advance(_delay == 0 ? targets : Late(targets), _reached);
-        _reached[_episodeAt] = _episode;
+        _reached[_episodeAt] = _episodeNumber;
         _steps++;
         bool over = Task.IsOver(_reached);
-        bool cut = _steps >= (long)Task.StepLimit * _stepsPerControl;
+        bool cut = _steps >= _limit;
         if (!_asRobot)
         {
             Measure(signals);
@@ -143,7 +146,8 @@ public sealed class TaskEnvironment : IEnvironment
         _world.SetDynamics(Dynamics);
         _start.Reset(seed);
         _world.Begin(seed == 0 ? null : _start, _reached);
-        _reached[_episodeAt] = _episode;
+        _episodeNumber = _episode;
+        _reached[_episodeAt] = _episodeNumber;
         _steps = 0;
         _delay = Dynamics.Latency * _stepsPerControl;
         _lateAt = 0;

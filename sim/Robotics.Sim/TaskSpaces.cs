@@ -71,14 +71,20 @@ public sealed class TaskSpaces
     /// <summary>Builds the observation. Allocation-free.</summary>
     /// <param name="signals">[Layout.Length].</param>
     /// <param name="observation">[Do] receives it.</param>
-    public void Observe(ReadOnlySpan<float> signals, Span<float> observation)
+    /// <returns>Whether every element is finite.</returns>
+    public bool Observe(ReadOnlySpan<float> signals, Span<float> observation)
     {
         int[] places = _places;
         float[] minus = _minus;
+        float sum = 0;
         for (int i = 0; i < places.Length; i++)
         {
-            observation[i] = signals[places[i]] - minus[i];
+            float value = signals[places[i]] - minus[i];
+            observation[i] = value;
+            sum += value - value; // NaN as soon as one element is NaN or infinite
         }
+
+        return sum == 0;
     }
 
     /// <summary>Maps an action to joint targets. Allocation-free.</summary>

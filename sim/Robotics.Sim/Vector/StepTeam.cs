@@ -1,32 +1,36 @@
 namespace Robotics.Sim;
 
-/// <summary>Threads that share the items of a loop and meet at its end; the caller is one of them.</summary>
+/// <summary>Threads that share the items of a loop; the caller is one of them.</summary>
 /// <remarks>
-/// Items are claimed in blocks, so a thread that lost its core for a while holds nobody up longer than one block. Waiting spins for
-/// some microseconds before it sleeps: steps follow each other closely. No allocation per run.
+/// Items are claimed in blocks, and a run is over when all items are done, not when all threads came by: one that lost its core holds
+/// nobody up longer than the block it had begun. Waiting spins for some microseconds before it sleeps, because steps follow
+/// each other closely. No allocation per run.
 /// </remarks>
 internal sealed class StepTeam : IDisposable
 {
-    private const int Spins = 200; // some 20 µs; then a sleeping thread costs less than the other core's heat
+    private const int Spins = 200; // some 20 µs; a sleeping thread costs a system call to wake
 
-    private readonly Action<int> _work;
+    private readonly int _count;
+    private readonly int _block;
+    private readonly Action<int, int> _work;
     private readonly Func<string?> _broken;
     private readonly Thread[] _workers;
-    private readonly object _start = new(); // Monitor's, which a sleeping worker gives back while it waits
-    private readonly SemaphoreSlim _finished = new(0);
-    private int _generation; // written under _start
-    private int _count;
-    private int _block;
-    private int _next;
-    private int _busy;
+    private readonly object _start = new(); // Monitors, which a sleeper gives back while it waits
+    private readonly object _end = new();
+    private long _claims; // run in the upper half, next item in the lower: a claim for an earlier run cannot succeed
+    private int _run;     // written under _start
+    private int _done;    // items of this run
     private volatile bool _stop;
 
     /// <summary>Starts the workers.</summary>
+    /// <param name="count">Items of a run.</param>
     /// <param name="threads">The caller included; at least 1.</param>
-    /// <param name="work">Called once for every item, on any of the threads; never throws.</param>
+    /// <param name="work">Works on items [from, to), on any of the threads; never throws.</param>
     /// <param name="broken">Says why a worker will never come back; null while it may.</param>
-    public StepTeam(int threads, Action<int> work, Func<string?> broken)
+    public StepTeam(int count, int threads, Action<int, int> work, Func<string?> broken)
     {
+        _count = count;
+        _block = Math.Max(1, count / (4 * threads));
         _work = work;
         _broken = broken;
         _workers = [.. Enumerable.Range(1, threads - 1).Select(i => new Thread(Serve) { Name = $"environments {i}", IsBackground = true })];
@@ -36,59 +40,45 @@ internal sealed class StepTeam : IDisposable
         }
     }
 
-    /// <summary>Works on items 0 to <paramref name="count"/> - 1 and returns when all are done.</summary>
+    /// <summary>Works on every item and returns when all are done.</summary>
     /// <exception cref="SimulatorFailedException">A worker will never come back.</exception>
-    public void Run(int count)
+    public void Run()
     {
         if (_workers.Length == 0)
         {
-            for (int i = 0; i < count; i++)
-            {
-                _work(i);
-            }
-
+            _work(0, _count);
             return;
         }
 
-        _count = count;
-        _block = Math.Max(1, count / (4 * (_workers.Length + 1)));
-        _next = 0;
-        _busy = _workers.Length;
+        _done = 0;
+        int run;
         lock (_start)
         {
-            _generation++;
+            run = ++_run;
+            Volatile.Write(ref _claims, (long)run << 32);
             Monitor.PulseAll(_start);
         }
 
-        Claim();
+        Claim(run);
         var spin = new SpinWait();
-        for (int i = 0; i < Spins && Volatile.Read(ref _busy) > 0; i++)
+        for (int i = 0; i < Spins && Volatile.Read(ref _done) < _count; i++)
         {
             spin.SpinOnce(sleep1Threshold: -1);
         }
 
-        // The last worker always releases once; taken here also where spinning saw the end.
-        while (!_finished.Wait(500))
+        if (Volatile.Read(ref _done) < _count)
         {
-            if (_broken() is { } why)
-            {
-                throw new SimulatorFailedException(why);
-            }
+            Sleep();
         }
     }
 
     /// <summary>Ends the workers that can still end.</summary>
     public void Dispose()
     {
-        if (_stop)
-        {
-            return;
-        }
-
         lock (_start)
         {
             _stop = true;
-            _generation++;
+            _run++;
             Monitor.PulseAll(_start);
         }
 
@@ -98,34 +88,45 @@ internal sealed class StepTeam : IDisposable
         }
     }
 
+    private void Sleep()
+    {
+        lock (_end)
+        {
+            while (Volatile.Read(ref _done) < _count)
+            {
+                if (!Monitor.Wait(_end, 500) && _broken() is { } why)
+                {
+                    throw new SimulatorFailedException(why);
+                }
+            }
+        }
+    }
+
     private void Serve()
     {
         int seen = 0;
         while (true)
         {
-            Await(seen);
-            seen++;
+            seen = Await(seen);
             if (_stop)
             {
                 return;
             }
 
-            Claim();
-            if (Interlocked.Decrement(ref _busy) == 0)
-            {
-                _finished.Release();
-            }
+            Claim(seen);
         }
     }
 
-    private void Await(int seen)
+    /// <summary>Waits for a run other than <paramref name="seen"/>; returns it.</summary>
+    private int Await(int seen)
     {
         var spin = new SpinWait();
         for (int i = 0; i < Spins; i++)
         {
-            if (Volatile.Read(ref _generation) != seen)
+            int run = Volatile.Read(ref _run);
+            if (run != seen)
             {
-                return;
+                return run;
             }
 
             spin.SpinOnce(sleep1Threshold: -1);
@@ -133,27 +134,39 @@ internal sealed class StepTeam : IDisposable
 
         lock (_start)
         {
-            while (_generation == seen)
+            while (_run == seen)
             {
                 Monitor.Wait(_start);
             }
+
+            return _run;
         }
     }
 
-    private void Claim()
+    private void Claim(int run)
     {
         while (true)
         {
-            int from = Interlocked.Add(ref _next, _block) - _block;
-            if (from >= _count)
+            long claims = Volatile.Read(ref _claims);
+            int from = (int)claims;
+            if ((int)(claims >> 32) != run || from >= _count)
             {
                 return;
             }
 
             int to = Math.Min(from + _block, _count);
-            for (int i = from; i < to; i++)
+            if (Interlocked.CompareExchange(ref _claims, ((long)run << 32) | (uint)to, claims) != claims)
             {
-                _work(i);
+                continue; // somebody else was faster
+            }
+
+            _work(from, to);
+            if (Interlocked.Add(ref _done, to - from) == _count)
+            {
+                lock (_end)
+                {
+                    Monitor.PulseAll(_end);
+                }
             }
         }
     }

@@ -48,6 +48,9 @@ public sealed class VectorEnvironment : IVectorEnvironment
     private readonly int[] _steps;
     private readonly int _frame;
     private readonly int _joints;
+    private readonly int _observationSize;
+    private readonly int _actionSize;
+    private readonly int _limit;
     private readonly float[] _signals;      // [N, Layout.Length]
     private readonly float[] _targets;      // [N, Nj]
     private readonly float[] _actions;      // [N, Da]
@@ -79,6 +82,9 @@ public sealed class VectorEnvironment : IVectorEnvironment
         int count = options.Count;
         _frame = task.Robot.Layout.Length;
         _joints = task.Robot.Joints.Count;
+        _observationSize = _spaces.ObservationSize;
+        _actionSize = _spaces.ActionSize;
+        _limit = task.StepLimit + LimitMargin;
         _environments = new IEnvironment[count];
         try
         {
@@ -100,7 +106,7 @@ public sealed class VectorEnvironment : IVectorEnvironment
         _signals = new float[count * _frame];
         _targets = new float[count * _joints];
         _actions = new float[count * _spaces.ActionSize];
-        _team = new StepTeam(Math.Min(options.Threads, count), StepOne, () => MujocoLibrary.Fault);
+        _team = new StepTeam(count, Math.Min(options.Threads, count), StepSome, () => MujocoLibrary.Fault);
     }
 
     /// <inheritdoc/>
@@ -110,10 +116,10 @@ public sealed class VectorEnvironment : IVectorEnvironment
     public int Count => _environments.Length;
 
     /// <inheritdoc/>
-    public int ObservationSize => _spaces.ObservationSize;
+    public int ObservationSize => _observationSize;
 
     /// <inheritdoc/>
-    public int ActionSize => _spaces.ActionSize;
+    public int ActionSize => _actionSize;
 
     /// <summary>Seed of environment <paramref name="i"/>'s current episode.</summary>
     public ulong EpisodeSeed(int i) => _seeds[i];
@@ -138,10 +144,10 @@ public sealed class VectorEnvironment : IVectorEnvironment
         for (int i = 0; i < Count; i++)
         {
             _episodes[i] = 0;
-            Begin(i);
-            Observe(i, observations.Slice(i * ObservationSize, ObservationSize));
+            Begin(i, observations.Slice(i * ObservationSize, ObservationSize));
         }
 
+        ThrowFirstFailure();
         _started = true;
         _failed = false;
     }
@@ -155,16 +161,8 @@ public sealed class VectorEnvironment : IVectorEnvironment
         actions.CopyTo(_actions);
         _into = step;
         _failed = true; // until all of them came back
-        _team.Run(Count);
-        for (int i = 0; i < Count; i++)
-        {
-            if (_failures[i] is { } failure)
-            {
-                Array.Clear(_failures);
-                ExceptionDispatchInfo.Throw(failure); // the first environment's, whatever the threads did
-            }
-        }
-
+        _team.Run();
+        ThrowFirstFailure();
         _failed = false;
     }
 
@@ -179,89 +177,96 @@ public sealed class VectorEnvironment : IVectorEnvironment
         }
     }
 
-    private void StepOne(int i)
+    /// <summary>Steps environments <paramref name="from"/> to <paramref name="to"/> - 1; what goes wrong is kept for the caller's thread,
+    /// because an exception on a worker would end the process.</summary>
+    private void StepSome(int from, int to)
     {
-        try
+        for (int i = from; i < to; i++)
         {
-            var into = _into!;
-            var signals = _signals.AsSpan(i * _frame, _frame);
-            var targets = _targets.AsSpan(i * _joints, _joints);
-            _spaces.ToTargets(_actions.AsSpan(i * _spaces.ActionSize, _spaces.ActionSize), targets);
-            var result = StepWorld(i, targets, signals);
-            var reached = into.Reached.AsSpan(i * ObservationSize, ObservationSize);
-            var next = into.Observations.AsSpan(i * ObservationSize, ObservationSize);
-            Observe(i, reached);
-            if (!float.IsFinite(result.Reward))
+            try
             {
-                throw new SimulationDivergedException($"{Who(i)} gave a reward of {result.Reward} at step {_steps[i] + 1}.");
-            }
-
-            into.Rewards[i] = result.Reward;
-            into.Terminated[i] = result.Terminated;
-            into.Truncated[i] = result.Truncated && !result.Terminated;
-            _steps[i]++;
-            if (result.Terminated || result.Truncated)
-            {
-                _episodes[i]++;
-                Begin(i);
-                Observe(i, next);
-            }
-            else
-            {
-                reached.CopyTo(next);
-                if (_steps[i] >= _task.StepLimit + LimitMargin)
+                while (i < to && StepOne(i))
                 {
-                    throw new SimulatorFailedException($"{Who(i)} did not end: it is at step {_steps[i]}, and the task's limit is {_task.StepLimit}.");
+                    i++;
                 }
             }
-        }
-        catch (Exception failure)
-        {
-            // Kept for the caller's thread: an exception here would end the process.
-            _failures[i] = failure;
+            catch (SimulationDivergedException diverged)
+            {
+                _failures[i] = new SimulationDivergedException($"{Who(i)} diverged at step {_steps[i] + 1}: {diverged.Message}", diverged);
+            }
+            catch (Exception failure)
+            {
+                _failures[i] = failure;
+            }
         }
     }
 
-    private StepResult StepWorld(int i, ReadOnlySpan<float> targets, Span<float> signals)
+    /// <summary>False where what came is no result to learn from; <see cref="_failures"/> says why.</summary>
+    private bool StepOne(int i)
     {
-        try
+        var into = _into!;
+        var signals = _signals.AsSpan(i * _frame, _frame);
+        var targets = _targets.AsSpan(i * _joints, _joints);
+        var reached = into.Reached.AsSpan(i * _observationSize, _observationSize);
+        var next = into.Observations.AsSpan(i * _observationSize, _observationSize);
+        _spaces.ToTargets(_actions.AsSpan(i * _actionSize, _actionSize), targets);
+        var (reward, terminated, truncated) = _environments[i].Step(targets, signals);
+        bool finite = _spaces.Observe(signals, reached);
+        if (!finite || !float.IsFinite(reward))
         {
-            return _environments[i].Step(targets, signals);
+            _failures[i] = NotFinite(i, reached, reward);
+            return false;
         }
-        catch (SimulationDivergedException diverged)
+
+        into.Rewards[i] = reward;
+        into.Terminated[i] = terminated;
+        into.Truncated[i] = truncated & !terminated;
+        _steps[i]++;
+        if (terminated | truncated)
         {
-            throw new SimulationDivergedException($"{Who(i)} diverged at step {_steps[i] + 1}: {diverged.Message}", diverged);
+            _episodes[i]++;
+            return Begin(i, next);
         }
+
+        reached.CopyTo(next);
+        if (_steps[i] < _limit)
+        {
+            return true;
+        }
+
+        _failures[i] = new SimulatorFailedException($"{Who(i)} did not end: it is at step {_steps[i]}, and the task's limit is {_task.StepLimit}.");
+        return false;
     }
 
-    private void Begin(int i)
+    private bool Begin(int i, Span<float> observation)
     {
         _steps[i] = 0;
         _seeds[i] = Seeds.Episode(_seed, i, _episodes[i]);
-        try
+        var signals = _signals.AsSpan(i * _frame, _frame);
+        _environments[i].Reset(_seeds[i], signals);
+        if (_spaces.Observe(signals, observation))
         {
-            _environments[i].Reset(_seeds[i], _signals.AsSpan(i * _frame, _frame));
+            return true;
         }
-        catch (SimulationDivergedException diverged)
-        {
-            throw new SimulationDivergedException($"{Who(i)} diverged at its start: {diverged.Message}", diverged);
-        }
+
+        _failures[i] = NotFinite(i, observation, 0);
+        return false;
     }
 
-    private void Observe(int i, Span<float> observation)
+    private void ThrowFirstFailure()
     {
-        _spaces.Observe(_signals.AsSpan(i * _frame, _frame), observation);
-        float sum = 0;
-        foreach (float value in observation)
+        for (int i = 0; i < _failures.Length; i++)
         {
-            sum += value - value; // NaN as soon as one element is NaN or infinite
-        }
-
-        if (sum != 0)
-        {
-            throw new SimulationDivergedException($"{Who(i)} gave an observation that is not finite at step {_steps[i] + 1}: [{string.Join(", ", observation.ToArray())}].");
+            if (_failures[i] is { } failure)
+            {
+                Array.Clear(_failures);
+                ExceptionDispatchInfo.Throw(failure); // the first environment's, whatever the threads did
+            }
         }
     }
+
+    private SimulationDivergedException NotFinite(int i, ReadOnlySpan<float> observation, float reward) => new(
+        $"{Who(i)} is not finite at step {_steps[i] + 1}: observation [{string.Join(", ", observation.ToArray())}], reward {reward}.");
 
     private string Who(int i) => FormattableString.Invariant($"Environment {i} of task '{Name}', episode {_episodes[i]} (seed {_seeds[i]})");
 

@@ -87,7 +87,7 @@ public sealed class TaskSignalTests
             returns.Add(sum);
         }
 
-        Assert.Equal(returns.Min(), returns.Max(), 0.01);
+        Assert.Equal(returns.Min(), returns.Max(), 0.06); // a step more or less on the last decimetre
         Assert.InRange(returns[0], 11, 15);
     }
 
