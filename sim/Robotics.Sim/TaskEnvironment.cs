@@ -9,8 +9,8 @@ public sealed record TaskOptions
     public DynamicsRanges Dynamics { get; init; } = DynamicsRanges.Nominal;
 
     /// <summary>False: as a learner steps it, one control period at a time, ended by the caller. True: as a robot that is switched on
-    /// for good: it steps at its state period, and where an episode ends it is put back to a new start and
-    /// <see cref="TaskEnvironment.EpisodeSignal"/> counts on.</summary>
+    /// for good: it steps at its state period, and where an episode ends it stands still for one control period, so that a record shows
+    /// the end, is put back to a new start, and <see cref="TaskEnvironment.EpisodeSignal"/> counts on.</summary>
     public bool AsRobot { get; init; }
 }
 
@@ -43,6 +43,7 @@ public sealed class TaskEnvironment : IEnvironment
     private float[] _reached;
     private int _lateAt;
     private int _delay;                    // steps of this environment
+    private int _rest;                     // steps of this environment until the next episode; 0 while one runs
     private bool _clean;                   // measurements are the truth
     private long _steps;
     private ulong _seed;
@@ -113,25 +114,26 @@ public sealed class TaskEnvironment : IEnvironment
     public StepResult Step(ReadOnlySpan<float> targets, Span<float> signals)
     {
         CheckLength(signals.Length);
+        if (_rest > 0)
+        {
+            Rest();
+            Measure(signals);
+            return default;
+        }
+
         (_previous, _reached) = (_reached, _previous);
         _world.Advance(_delay == 0 ? targets : Late(targets), _reached);
         _reached[_episodeAt] = _episodeNumber;
         _steps++;
         bool over = Task.IsOver(_reached);
         bool cut = _steps >= _limit;
+        Measure(signals);
         if (!_asRobot)
         {
-            Measure(signals);
             return new(Task.Reward(_previous, targets, _reached), over, cut);
         }
 
-        if (over || cut)
-        {
-            _episode++;
-            Begin(Seeds.Episode(_seed, 0, _episode));
-        }
-
-        Measure(signals);
+        _rest = over || cut ? _stepsPerControl + 1 : 0;
         return default;
     }
 
@@ -149,6 +151,7 @@ public sealed class TaskEnvironment : IEnvironment
         _episodeNumber = _episode;
         _reached[_episodeAt] = _episodeNumber;
         _steps = 0;
+        _rest = 0;
         _delay = Dynamics.Latency * _stepsPerControl;
         _lateAt = 0;
         Array.Fill(_lateHolds, true);
@@ -160,6 +163,16 @@ public sealed class TaskEnvironment : IEnvironment
             {
                 _bias[i] = (float)(_noise.NextDouble(-1, 1) * Dynamics.Bias * _weight[i]);
             }
+        }
+    }
+
+    /// <summary>Stands still where an episode ended until everybody who looks once a control period has seen it; then starts anew.</summary>
+    private void Rest()
+    {
+        if (--_rest == 0)
+        {
+            _episode++;
+            Begin(Seeds.Episode(_seed, 0, _episode));
         }
     }
 

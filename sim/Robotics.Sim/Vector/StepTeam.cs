@@ -54,8 +54,9 @@ internal sealed class StepTeam : IDisposable
         int run;
         lock (_start)
         {
-            run = ++_run;
-            Volatile.Write(ref _claims, (long)run << 32);
+            run = _run + 1;
+            Volatile.Write(ref _claims, (long)run << 32); // first, so that whoever sees the run finds its items
+            Volatile.Write(ref _run, run);
             Monitor.PulseAll(_start);
         }
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Robotics.Sim;
 using Robotics.Sim.External;
 
 namespace Robotics.Tests.Sim;
@@ -119,6 +120,22 @@ public sealed class ExternalEnvironmentTests
     [InlineData("unix:")]
     public void Address_ThatIsNone_IsAConfigurationError(string address) =>
         Assert.Contains($"'{address}' is no address", Assert.Throws<ConfigException>(() => new ExternalEnvironment(new() { Address = address })).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Open_ByName_ReachesATaskOrAProgram()
+    {
+        using var simulator = new Script(Exchange);
+        using (var environment = LearningTasks.Open("external:" + simulator.Address, new() { Count = 1 }))
+        {
+            Assert.Equal("cart", environment.Name);
+        }
+
+        using var pendulum = LearningTasks.Open("pendulum", new() { Count = 3 });
+        Assert.Equal(("pendulum", 3, 3, 1), (pendulum.Name, pendulum.Count, pendulum.ObservationSize, pendulum.ActionSize));
+        var gap = new VectorOptions { Dynamics = DynamicsRanges.Parse("gravity=2", "test") };
+        Assert.Contains("are its own; 'gravity=2'", Assert.Throws<ConfigException>(() => LearningTasks.Open("external:tcp:127.0.0.1:1", gap)).Message, StringComparison.Ordinal);
+        Assert.Contains("there is no task 'pendulun'; there are: cart-pole", Assert.Throws<ConfigException>(() => LearningTasks.Open("pendulun", new())).Message, StringComparison.Ordinal);
+    }
 
     [Fact]
     public void Nobody_IsAnErrorThatSaysWhatToDo()
