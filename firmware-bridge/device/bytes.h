@@ -2,8 +2,11 @@
 #ifndef ROBOTICS_BYTES_H
 #define ROBOTICS_BYTES_H
 
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+
+/* The one library call of this code. Declared here because a compiler for a bare processor may come without string.h. */
+extern void *memcpy(void *restrict into, const void *restrict from, size_t count);
 
 static inline void put_u16(uint8_t *at, uint16_t value)
 {

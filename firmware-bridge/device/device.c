@@ -204,6 +204,10 @@ static enum result arm(struct device *device, const struct frame *request)
         return RESULT_WRONG_SESSION;
     }
 
+    if (device->mode == MODE_ARMED && session == device->session && !device->commanded) {
+        return RESULT_OK; /* asked twice, because our answer was lost */
+    }
+
     if (device->mode != MODE_IDLE) {
         return RESULT_WRONG_MODE;
     }
@@ -551,8 +555,11 @@ static bool configured(const struct device_config *config)
 
 void device_init(struct device *device, const struct hal *hal, const struct device_config *config, uint32_t boot_number, uint8_t running)
 {
-    static const struct device empty;
-    *device = empty;
+    uint8_t *bytes = (uint8_t *)device; /* a constant to copy from would cost as much flash as the device takes of RAM */
+    for (size_t i = 0; i < sizeof *device; i++) {
+        bytes[i] = 0;
+    }
+
     device->hal = hal;
     device->config = *config;
     device->boot_number = boot_number;

@@ -172,7 +172,7 @@ static enum result set(const struct device *device, const struct found *found, u
 {
     const struct register_row *row = found->row;
     float value = row->type == TYPE_F32 ? get_f32(bytes) : (float)raw;
-    if (row->access == READ_ONLY) {
+    if (row->access == READ_ONLY || found->value == 0) {
         return RESULT_READ_ONLY;
     }
 

@@ -48,7 +48,7 @@ static bool read_record(const struct hal *hal, enum flash_area area, struct boot
     record->loaded_pages = get_u32(bytes + 12);
     get_image(bytes + 16, &record->images[0]);
     get_image(bytes + 16 + IMAGE_BYTES, &record->images[1]);
-    get_image(bytes + 16 + (2U * IMAGE_BYTES), &record->incoming);
+    get_image(bytes + 16 + ((size_t)2U * IMAGE_BYTES), &record->incoming);
     return true;
 }
 
@@ -68,7 +68,7 @@ static bool write_record(struct update *update)
     put_u32(bytes + 12, record->loaded_pages);
     put_image(bytes + 16, &record->images[0]);
     put_image(bytes + 16 + IMAGE_BYTES, &record->images[1]);
-    put_image(bytes + 16 + (2U * IMAGE_BYTES), &record->incoming);
+    put_image(bytes + 16 + ((size_t)2U * IMAGE_BYTES), &record->incoming);
     put_u32(bytes + RECORD_BYTES - 4U, crc32_of(bytes, RECORD_BYTES - 4U));
     enum flash_area area = record->sequence % 2U == 0 ? FLASH_RECORD_A : FLASH_RECORD_B;
     return hal->flash_erase(hal->board, area, 0, UPDATE_PAGE) && hal->flash_write(hal->board, area, 0, bytes, RECORD_BYTES);

@@ -139,7 +139,7 @@ static void install_factory_image(uint32_t version)
     }
 
     memset(image, 0x5A, sizeof image);
-    memcpy(image, "RBIM", 4);
+    put_u32(image, 0x4D494252U); /* "RBIM" */
     put_u32(image + 4, version);
     put_u32(image + 8, 0);
     sha256_init(&sha);
@@ -348,10 +348,14 @@ static uint32_t parse_version(const char *text)
 
 int main(int argc, char **argv)
 {
+    static const uint8_t chip[12] = {'V', 'I', 'R', 'T', 'U', 'A', 'L', '-', '0', '0', '0', '1'};
     uint32_t factory = 0x010000;
     board_init(&self.board);
     self.config.name = "virtual-arm";
-    memcpy(self.config.id, "VIRTUAL-0001", 12);
+    for (size_t i = 0; i < sizeof chip; i++) {
+        self.config.id[i] = chip[i];
+    }
+
     self.config.servo_period_us = 1000;
     self.config.state_period_us = 10000;
     self.config.disarm_after_ms = 10000;
