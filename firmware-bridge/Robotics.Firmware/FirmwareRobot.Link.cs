@@ -35,6 +35,7 @@ public sealed partial class FirmwareRobot
     private short[] _counts = [];
     private (ushort Session, TargetKind[] Kinds) _arming;
     private Question? _question;
+    private volatile bool _rebooting; // it was told to: greet it anew
 
     /// <summary>How far the conversation with the device has come.</summary>
     private enum Phase
@@ -110,6 +111,13 @@ public sealed partial class FirmwareRobot
                 Take(now);
                 due = _phase != before ? now : due; // the next question at once
                 pings = _phase == before ? pings : 0;
+            }
+
+            if (_rebooting)
+            {
+                _rebooting = false;
+                Greet();
+                due = now;
             }
 
             Interlocked.Add(ref _dropped, _frames.Bad - _badFrames);

@@ -16,6 +16,10 @@ public sealed record FirmwareRobotOptions
     /// <summary>Pause between two attempts to open a line that is not there.</summary>
     public TimeSpan Retry { get; init; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>Patience for a device that restarts after an update; an image that never reports in is given up by the device
+    /// itself, after 10 s unless it says otherwise.</summary>
+    public TimeSpan RebootPatience { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Over what time the device interpolates to a new target; zero: at once, inside its own speed limit.</summary>
     public TimeSpan RowTime { get; init; }
 
@@ -241,6 +245,13 @@ public sealed partial class FirmwareRobot : IRobot
         {
             throw new RobotRefusedException($"Robot '{Spec.Name}' at {_at} does not clear: the stop button is still pressed, or its configuration is wrong.");
         }
+    }
+
+    /// <summary>Closes the line without a word to the device, as the end of this process does; for tests.</summary>
+    internal void Abandon()
+    {
+        _session = 0;
+        Dispose();
     }
 
     /// <summary>Disarms and closes the line.</summary>
