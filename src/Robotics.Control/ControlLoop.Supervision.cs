@@ -28,6 +28,7 @@ public sealed partial class ControlLoop
         Stop = 16,
         EmergencyStop = 32,
         Clear = 64,
+        Finish = 128,
     }
 
     private void Ask(Requests request) => Interlocked.Or(ref _requests, (int)request);
@@ -157,6 +158,11 @@ public sealed partial class ControlLoop
         if ((asked & Requests.Stop) != 0)
         {
             End(HoldReason.OperatorStop, 0);
+        }
+
+        if ((asked & Requests.Finish) != 0)
+        {
+            End(HoldReason.EndOfRun, RunTime.TotalSeconds);
         }
 
         if ((asked & Requests.Hold) != 0)

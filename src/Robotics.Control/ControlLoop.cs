@@ -194,6 +194,9 @@ public sealed partial class ControlLoop : IDisposable
     /// <summary>Ends the run for good at the next tick; the robot holds.</summary>
     public void Stop() => Ask(Requests.Stop);
 
+    /// <summary>Ends the run because its task is done; the robot holds. From any thread.</summary>
+    public void Finish() => Ask(Requests.Finish);
+
     /// <summary>Stops the robot at once, from the calling thread, and latches.</summary>
     public void EmergencyStop()
     {

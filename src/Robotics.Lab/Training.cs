@@ -8,10 +8,41 @@ using Robotics.Packages;
 
 namespace Robotics.Lab;
 
+/// <summary>How a finished training went: what stands in its folder as <c>summary.json</c>.</summary>
+internal sealed record RunSummary
+{
+    public required string Network { get; init; }
+
+    public required long Weights { get; init; }
+
+    public required int Batch { get; init; }
+
+    public required int Threads { get; init; }
+
+    /// <summary>Wall time, which no two runs share: it is in no manifest.</summary>
+    public required double Minutes { get; init; }
+
+    /// <summary>Whether <see cref="Minutes"/> is only the time since a checkpoint.</summary>
+    public required bool Resumed { get; init; }
+
+    /// <summary>Final losses by name.</summary>
+    public required IReadOnlyDictionary<string, double> Metrics { get; init; }
+
+    public static RunSummary Load(string run)
+    {
+        string path = Path.Combine(run, "summary.json");
+        return File.Exists(path)
+            ? JsonSerializer.Deserialize<RunSummary>(File.ReadAllText(path), TrainingConfig.Json) ?? throw new ConfigException(path, ["is empty"])
+            : throw new ConfigException($"'{run}' holds no summary.json: the training has not ended; the command in its config.json goes on with it.");
+    }
+
+    public void Save(string run) => File.WriteAllText(Path.Combine(run, "summary.json"), JsonSerializer.Serialize(this, TrainingConfig.Json) + "\n");
+}
+
 /// <summary>Everything that makes a training run: what stands in its folder as <c>config.json</c>.</summary>
 internal sealed record TrainingConfig
 {
-    private static readonly JsonSerializerOptions s_json = new()
+    internal static JsonSerializerOptions Json { get; } = new()
     {
         WriteIndented = true,
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -55,14 +86,14 @@ internal sealed record TrainingConfig
     {
         string path = Path.Combine(run, "config.json");
         return File.Exists(path)
-            ? JsonSerializer.Deserialize<TrainingConfig>(File.ReadAllText(path), s_json) ?? throw new ConfigException(path, ["is empty"])
+            ? JsonSerializer.Deserialize<TrainingConfig>(File.ReadAllText(path), Json) ?? throw new ConfigException(path, ["is empty"])
             : throw new ConfigException($"'{run}' holds no config.json: it is no run of 'robotics-lab train'.");
     }
 
     public void Save(string run)
     {
         Directory.CreateDirectory(run);
-        File.WriteAllText(Path.Combine(run, "config.json"), JsonSerializer.Serialize(this, s_json) + "\n");
+        File.WriteAllText(Path.Combine(run, "config.json"), JsonSerializer.Serialize(this, Json) + "\n");
     }
 
     /// <summary>The method over a fresh network.</summary>

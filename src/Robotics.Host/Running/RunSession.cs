@@ -192,7 +192,7 @@ internal sealed class RunSession(RunRequest request)
 
             if (request.Watch is { } watch && loop.TryReadSignals(signals) && watch(signals, loop.State))
             {
-                loop.Stop();
+                loop.Finish();
             }
 
             if (MonotonicTime.SystemNow() >= next)

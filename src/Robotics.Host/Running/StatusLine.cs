@@ -147,6 +147,12 @@ internal sealed class StatusLine(bool json, TextWriter output)
             return;
         }
 
+        // A line that wrapped would not be overwritten as a whole.
+        if (!keep && Console.WindowWidth is > 1 and var width && text.Length >= width)
+        {
+            text = text[..(width - 1)];
+        }
+
         // Back to the line's start and clear it, so that a shorter text leaves nothing of a longer one.
         output.Write("\r\u001b[K" + text + (keep ? "\n" : ""));
         _open = !keep;

@@ -20,6 +20,7 @@ internal static class EvalCommand
         var tolerance = new Option<double[]>("--tolerance") { Description = "an energy's settling gradient, one evaluation each", AllowMultipleArgumentsPerToken = true };
         var executed = new Option<int?>("--executed") { Description = "Ta, rows executed of each chunk; the package's own when left out" };
         var table = new Option<FileInfo?>("--table") { Description = "markdown file the table is written to as well", HelpName = "FILE" };
+        var card = new Option<bool>("--card") { Description = $"write the table into the {ModelCard.FileName} of the package, which must be the only one" };
         var sheet = new Option<FileInfo?>("--sheet") { Description = "SVG file: how the first twenty episodes ended, push-t", HelpName = "FILE" };
         var command = new Command("eval", """
             Runs a policy from many seeded starts, as fast as it goes, and prints how well it did with its confidence.
@@ -32,13 +33,14 @@ internal static class EvalCommand
               robotics-lab eval --policy models/push-t-diffusion --calls 1 2 4 8 16 100 --table table.md
               robotics-lab eval --policy demonstrator
             """)
-        { policies, task, episodes, seed, threads, calls, tolerance, executed, table, sheet };
+        { policies, task, episodes, seed, threads, calls, tolerance, executed, table, card, sheet };
         command.SetGuardedAction((parsed, cancellation) =>
         {
             var check = new ConfigCheck("command line");
             check.Range(parsed.GetValue(episodes), 1, 1_000_000, "--episodes");
             check.Range(parsed.GetValue(threads), 1, 256, "--threads");
             check.That((parsed.GetValue(calls) ?? []).All(n => n is >= 1 and <= 1000), "--calls", "are 1 to 1000 each");
+            check.That(!parsed.GetValue(card) || parsed.GetValue(policies) is [not "demonstrator"], "--card", "goes with one package");
             check.Throw();
             var chosen = LabTask.Named(parsed.GetValue(task)!);
             var rows = new List<string>();
@@ -60,9 +62,15 @@ internal static class EvalCommand
                 }
             }
 
+            string text = Table(chosen, parsed.GetValue(episodes), parsed.GetValue(seed), "robotics-lab " + string.Join(' ', parsed.Tokens.Select(token => token.Value)), rows);
             if (parsed.GetValue(table) is { } file)
             {
-                File.WriteAllText(file.FullName, Table(chosen, parsed.GetValue(episodes), parsed.GetValue(seed), "robotics-lab " + string.Join(' ', parsed.Tokens.Select(token => token.Value)), rows));
+                File.WriteAllText(file.FullName, text);
+            }
+
+            if (parsed.GetValue(card))
+            {
+                ModelCard.Evaluation(parsed.GetValue(policies)![0], text);
             }
 
             if (parsed.GetValue(sheet) is { } picture)

@@ -50,7 +50,7 @@ internal static class ExportCommand
             string policy = parsed.GetValue(name) ?? $"{task.Name}-{config.Method}";
             if (parsed.GetValue(package) is { } to)
             {
-                TrainCommand.Pack(to.FullName, config, config.Wiring ?? task.Wiring, average, policy, new Dictionary<string, double>());
+                TrainCommand.Pack(to.FullName, config, task, config.Wiring ?? task.Wiring, average, policy, RunSummary.Load(folder));
                 Console.WriteLine($"{to}: package '{policy}'");
             }
 

@@ -87,14 +87,15 @@ internal static class TrainCommand
             Console.Error.WriteLine($"{set.Records} records ({set.Successes} succeeded), {training.Count} episodes, {windows.Count} windows; {held.Count} episodes validate");
             string folder = parsed.GetValue(run)!.FullName;
             string policy = parsed.GetValue(name) ?? $"{task.Name}-{which}";
-            return Task.FromResult(Train(config, wiring, windows, tests, folder, policy, cancellation));
+            return Task.FromResult(Train(config, task, wiring, windows, tests, folder, policy, cancellation));
         });
         return command;
     }
 
-    /// <summary>Writes the package of a run's averaged weights.</summary>
-    public static PolicyManifest Pack(string folder, TrainingConfig config, PolicyManifest wiring, Network average, string name, IReadOnlyDictionary<string, double> metrics) =>
-        PackageWriter.Write(folder, average, new PackageContents
+    /// <summary>Writes the package of a run's averaged weights, and its card.</summary>
+    public static void Pack(string folder, TrainingConfig config, LabTask task, PolicyManifest wiring, Network average, string name, RunSummary summary)
+    {
+        var manifest = PackageWriter.Write(folder, average, new PackageContents
         {
             Name = name,
             Wiring = wiring,
@@ -112,16 +113,19 @@ internal static class TrainCommand
                 Steps = config.Options.Steps,
                 Episodes = config.Episodes,
                 DataSha256 = config.DataSha256,
-                Metrics = metrics,
+                Metrics = summary.Metrics,
             },
         });
+        ModelCard.Write(folder, manifest, task, summary);
+    }
 
-    private static int Train(TrainingConfig config, PolicyManifest wiring, ChunkSet windows, ChunkSet? tests, string folder, string name, CancellationToken cancellation)
+    private static int Train(TrainingConfig config, LabTask task, PolicyManifest wiring, ChunkSet windows, ChunkSet? tests, string folder, string name, CancellationToken cancellation)
     {
         var method = config.Build();
         using var network = method.Network;
         using var trainer = new Trainer(method, windows, config.Options, folder);
         config.Save(folder);
+        long began = trainer.Step;
         long start = Stopwatch.GetTimestamp();
         TrainingProgress last = default;
         using (var line = new ProgressLine("updates", config.Options.Steps))
@@ -139,16 +143,27 @@ internal static class TrainCommand
             return ExitCode.Interrupted;
         }
 
-        var metrics = new Dictionary<string, double> { ["loss"] = Math.Round(last.Loss, 6), ["minutes"] = Math.Round(Stopwatch.GetElapsedTime(start).TotalMinutes, 1) };
+        var metrics = new Dictionary<string, double> { ["loss"] = Math.Round(last.Loss, 6) };
         if (tests is not null)
         {
             metrics["validation_loss"] = Math.Round(Validation.Loss(method, trainer, tests), 6);
         }
 
+        var summary = new RunSummary
+        {
+            Network = $"{config.Network.GetType().Name} for chunks of {config.Network.Horizon} x {config.Network.ActionSize}",
+            Weights = network.Flat.shape[0],
+            Batch = config.Options.Batch,
+            Threads = config.Options.Threads,
+            Minutes = Stopwatch.GetElapsedTime(start).TotalMinutes,
+            Resumed = began > 0,
+            Metrics = metrics,
+        };
+        summary.Save(folder);
         File.WriteAllText(Path.Combine(folder, "loss.svg"), LossPicture.Draw(Path.Combine(folder, "metrics.csv"), name));
         string package = Path.Combine(folder, "package");
         using var average = trainer.Averaged();
-        Pack(package, config, wiring, average, name, metrics);
+        Pack(package, config, task, wiring, average, name, summary);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{package}: {trainer.Step} updates, loss {last.Loss:F4}{(metrics.TryGetValue("validation_loss", out double v) ? $", validation {v:F4}" : "")}"));
         return ExitCode.Done;
     }

@@ -288,6 +288,16 @@ public sealed class HoldPaths
     }
 
     [Fact]
+    public void Finish_WhenTheTaskIsDone_EndsTheRunAndHolds()
+    {
+        using var rig = new Rig().Driving();
+        rig.Loop.Finish();
+        rig.Step(2);
+        Assert.Equal((ControlState.Stopped, HoldReason.EndOfRun), (rig.Loop.State, rig.Loop.Reason));
+        Assert.True(rig.Robot.HoldsNow);
+    }
+
+    [Fact]
     public void Tick_WhenNothingWasAskedFor_CommandsNothing()
     {
         using var rig = new Rig();

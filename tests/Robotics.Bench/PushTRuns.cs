@@ -1,0 +1,80 @@
+using System.Diagnostics;
+using System.Globalization;
+using Robotics.Lab;
+using Robotics.Packages;
+
+namespace Robotics.Bench;
+
+/// <summary>The training runs that the PushT trials judge: three families, three seeds each, all on the same demonstrations.</summary>
+/// <remarks>What is missing is made with <c>robotics-lab</c> (5 minutes of collecting and 8 minutes a run on one core each); what is
+/// there is used, and a run that was interrupted goes on.</remarks>
+internal sealed class PushTRuns
+{
+    public const int Episodes = 100;
+
+    public static readonly IReadOnlyList<ulong> Seeds = [1, 2, 3];
+
+    private readonly string _folder;
+
+    private PushTRuns(string folder) => _folder = folder;
+
+    /// <summary>The arguments that collect the demonstrations, and that train one run.</summary>
+    public static string[] Collect => ["collect", "--task", "push-t", "--episodes", "3000", "--noise", "0.015", "--out", "data/push-t"];
+
+    public static string[] Train(string method, ulong seed) =>
+    [
+        "train", "--data", "data/push-t", "--method", method, .. method.StartsWith("energy", StringComparison.Ordinal) ? (string[])["--layers", "3"] : [],
+        "--batch", "128", "--steps", "20000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed),
+    ];
+
+    /// <summary>From <c>--work FOLDER</c>; artifacts/push-t without it.</summary>
+    public static PushTRuns From(string[] args)
+    {
+        string folder = args is ["--work", var named, ..] ? named : Path.Combine(Bench.Root, "artifacts", "push-t");
+        Directory.CreateDirectory(folder);
+        return new(folder);
+    }
+
+    /// <summary>The finished package of a run.</summary>
+    public PolicyPackage Package(string method, ulong seed)
+    {
+        string package = Path.Combine(_folder, Run(method, seed), "package");
+        if (!File.Exists(Path.Combine(package, "policy.json")))
+        {
+            if (!Directory.Exists(Path.Combine(_folder, "data", "push-t")))
+            {
+                Lab(Collect);
+            }
+
+            Lab(Train(method, seed));
+        }
+
+        return PolicyPackage.Load(package);
+    }
+
+    /// <summary>Scores a package on the hundred starts that no demonstration began from.</summary>
+    public static Evaluation Score(PolicyPackage package, SamplerSpec? sampler)
+    {
+        string sentence = $"{package.Manifest.Name}, seed {package.Manifest.Trained?.Seed}";
+        using var line = new ProgressLine(sentence, Episodes);
+        return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), Episodes, LabTask.FirstEvaluation, Environment.ProcessorCount, line, CancellationToken.None);
+    }
+
+    /// <summary>Several training seeds as one: every episode counts the same.</summary>
+    public static Evaluation Pool(IEnumerable<Evaluation> seeds) => new([.. seeds.SelectMany(seed => seed.Scores)]);
+
+    private static string Run(string method, ulong seed) => string.Create(CultureInfo.InvariantCulture, $"runs/push-t-{method}-{seed}");
+
+    private void Lab(string[] args)
+    {
+        string configuration = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/')).Name;
+        string program = Path.Combine(Bench.Root, "artifacts", "bin", "Robotics.Lab", configuration, "robotics-lab");
+        Console.Error.WriteLine($"robotics-lab {string.Join(' ', args)}");
+        using var process = Process.Start(new ProcessStartInfo(program, args) { WorkingDirectory = _folder })!;
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"robotics-lab ended with {process.ExitCode}; its own message stands above.");
+        }
+    }
+}
