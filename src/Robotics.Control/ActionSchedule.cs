@@ -1,3 +1,5 @@
+using Robotics.Numerics;
+
 namespace Robotics.Control;
 
 /// <summary>What the schedule has for a tick.</summary>
@@ -18,14 +20,18 @@ public enum RowStatus
 
 /// <summary>Which row of which plan is due at a tick. Time decides, never a queue: rows whose time has passed are skipped,
 /// not replayed.</summary>
-/// <remarks>Row r of a plan whose observation was taken at tick s is due from tick <c>s + r TicksPerRow</c>. Owner: the loop
-/// thread. Allocation-free after construction.</remarks>
+/// <remarks>Row r of a plan whose observation was taken at tick s is due from tick <c>s + r TicksPerRow</c>. With an ensemble the
+/// newest plan says when a row is due, and every plan that has one for that tick has a say in it. Owner: the loop thread.
+/// Allocation-free after construction.</remarks>
 /// <param name="rows">Ta, at least 1.</param>
 /// <param name="actionLength">Da, at least 1.</param>
 /// <param name="ticksPerRow">Control ticks one row lasts, at least 1.</param>
 /// <param name="lateTicks">Ticks the last row may stand in for a late plan.</param>
-public sealed class ActionSchedule(int rows, int actionLength, int ticksPerRow, int lateTicks)
+/// <param name="ensemble">m of temporal ensembling, see <see cref="ChunkEnsemble"/>; null: each plan replaces the one before.</param>
+public sealed class ActionSchedule(int rows, int actionLength, int ticksPerRow, int lateTicks, double? ensemble = null)
 {
+    private readonly ChunkEnsemble? _ensemble = ensemble is { } decay ? new(rows, actionLength, ticksPerRow, decay) : null;
+    private readonly float[] _mixed = new float[actionLength];        // [Da], the ensemble's row
     private readonly float[] _chunk = new float[rows * actionLength]; // [Ta, Da]
     private long _start;
     private bool _empty = true;
@@ -39,9 +45,17 @@ public sealed class ActionSchedule(int rows, int actionLength, int ticksPerRow, 
     /// <summary>First tick that has no row any more.</summary>
     public long End => _empty ? long.MinValue : _start + ((long)rows * ticksPerRow);
 
+    /// <summary>First tick for which another plan is wanted: the end, or with an ensemble the row after the newest plan's first.</summary>
+    public long Wanted => _empty || _ensemble is null ? End : _start + ticksPerRow;
+
+    /// <summary>Tick by which a plan that is asked for now must be there: the end, or with an ensemble at most a row from now.</summary>
+    /// <param name="now">The tick that asks.</param>
+    public long Needed(long now) => Math.Min(Math.Max(now, End), _ensemble is null ? long.MaxValue : now + ticksPerRow);
+
     /// <summary>Forgets the plan.</summary>
     public void Clear()
     {
+        _ensemble?.Clear();
         _empty = true;
         Plan = 0;
         Row = -1;
@@ -60,6 +74,7 @@ public sealed class ActionSchedule(int rows, int actionLength, int ticksPerRow, 
         }
 
         chunk.CopyTo(_chunk);
+        _ensemble?.Add(start, chunk);
         _start = start;
         _empty = false;
         Plan = plan;
@@ -90,6 +105,12 @@ public sealed class ActionSchedule(int rows, int actionLength, int ticksPerRow, 
 
         Row = due;
         row = _chunk.AsSpan(due * actionLength, actionLength);
+        if (_ensemble is not null)
+        {
+            // What stands in for a late plan is what was done last, which is what the last mix left.
+            row = status == RowStatus.Due && _ensemble.Mix(now, _mixed) == 0 ? row : _mixed;
+        }
+
         return status;
     }
 }

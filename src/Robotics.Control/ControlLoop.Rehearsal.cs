@@ -13,7 +13,8 @@ public sealed partial class ControlLoop
     /// <param name="manifest">As for the loop.</param>
     /// <param name="robot">As for the loop.</param>
     /// <param name="policy">Used on the calling thread meanwhile.</param>
-    public static void Rehearse(PolicyManifest manifest, RobotSpec robot, IPolicy policy)
+    /// <returns>What a plan took.</returns>
+    public static TimeSpan Rehearse(PolicyManifest manifest, RobotSpec robot, IPolicy policy)
     {
         ArgumentNullException.ThrowIfNull(robot);
         using var air = new RobotOfAir(robot);
@@ -25,6 +26,8 @@ public sealed partial class ControlLoop
         {
             loop.Tick(MonotonicTime.SystemNow());
         }
+
+        return TimeSpan.FromTicks(loop._planNs / 100);
     }
 
     /// <summary>Stands in its default pose, level and still, whatever it is sent.</summary>

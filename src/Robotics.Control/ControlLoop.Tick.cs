@@ -149,9 +149,9 @@ public sealed partial class ControlLoop
 
         var time = TimeSpan.FromTicks((_tick - _runTick) * Timing.Period.Ticks);
         _assembler.Assemble(_observation.Signals, time, _command, _raw, _wanted, _vector);
-        if (slot.IsFree && _tick + Lead() >= _schedule.End)
+        if (slot.IsFree && _tick + Lead() >= _schedule.Wanted)
         {
-            long end = Math.Max(_tick, _schedule.End);
+            long end = _schedule.Needed(_tick);
             _vector.CopyTo(slot.Observation, 0);
             slot.Plan = ++_plan;
             slot.Tick = _tick;

@@ -85,7 +85,7 @@ public sealed partial class ControlLoop : IDisposable
         _rows = spec.Rows;
         _periodNs = Timing.Period.Ticks * 100;
         _actAfterNs = Timing.ActAfter.Ticks * 100;
-        _schedule = new ActionSchedule(spec.Rows, spec.ActionLength, Timing.TicksPerRow, Timing.LateTicks);
+        _schedule = new ActionSchedule(spec.Rows, spec.ActionLength, Timing.TicksPerRow, Timing.LateTicks, manifest.Action.Ensemble);
         _observation = new Observation(robot.Spec.Layout.Length);
         _shown = new(() => new float[robot.Spec.Layout.Length]);
         _vector = new float[assembler.Length];

@@ -59,16 +59,29 @@ public sealed record ControlOptions
 /// <see cref="SchedulingReport"/> for what was granted.</summary>
 public sealed record SchedulingOptions
 {
+    private static readonly TimeSpan s_short = TimeSpan.FromMilliseconds(5); // about what an ordinary thread waits for its turn
+
     /// <summary>False: ordinary threads, nothing asked.</summary>
     public bool RealTime { get; init; } = true;
 
     /// <summary>SCHED_FIFO priority of the loop thread, 1 to 99.</summary>
     public int LoopPriority { get; init; } = 80;
 
-    /// <summary>SCHED_FIFO priority of the inference thread, 1 to 99, below the loop's; 0: an ordinary thread. Null: 70 for step
-    /// policies, which must answer within a tick, and 0 for chunk policies, which have time and would starve the threads that
-    /// carry commands and observations (Linux also stops real-time threads that use more than 95 % of a core).</summary>
+    /// <summary>SCHED_FIFO priority of the inference thread, 1 to 99, below the loop's; 0: an ordinary thread. Null: what
+    /// <see cref="PriorityOf"/> says of a plan that takes its time.</summary>
     public int? PlannerPriority { get; init; }
+
+    /// <summary>The priority that fits a policy: 70 for step policies, which must answer within a tick, and for chunk policies
+    /// whose plans are short (5 ms and a twentieth of the time a chunk lasts at most), which an ordinary thread's wait for its next
+    /// turn would make late; 0 for slow plans, which have time and would starve the threads that carry commands and observations
+    /// (Linux also stops real-time threads that use more than 95 % of a core).</summary>
+    /// <param name="spec">The policy.</param>
+    /// <param name="plan">What a plan takes, as <see cref="ControlLoop.Rehearse"/> found; null: not known, taken as long.</param>
+    public static int PriorityOf(PolicySpec spec, TimeSpan? plan)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.Rows == 1 || (plan is { } took && took <= s_short && took * 20 <= spec.Period * spec.Rows) ? 70 : 0;
+    }
 
     /// <summary>Processor to pin the loop thread to; null: any.</summary>
     public int? LoopCpu { get; init; }

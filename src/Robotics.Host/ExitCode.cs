@@ -31,24 +31,26 @@ public static class ExitCode
             {
                 return await action(parsed, cancellation).ConfigureAwait(false);
             }
-            catch (ConfigException wrong)
-            {
-                return Say(wrong.Message, BadInput);
-            }
-            catch (RobotRefusedException refused)
-            {
-                return Say(refused.Message, BadInput);
-            }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
                 return Interrupted;
             }
-            catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or TimeoutException or SimulationDivergedException)
+            catch (Exception error) when (Known(First(error)) is { } code)
             {
-                return Say(failed.Message, Failed);
+                return Say(First(error).Message, code);
             }
         });
     }
+
+    // What several threads ran into at once is one error to a person.
+    private static Exception First(Exception error) => error is AggregateException { InnerException: { } first } ? first : error;
+
+    private static int? Known(Exception error) => error switch
+    {
+        ConfigException or RobotRefusedException => BadInput,
+        IOException or UnauthorizedAccessException or TimeoutException or SimulationDivergedException => Failed,
+        _ => null,
+    };
 
     private static int Say(string message, int code)
     {

@@ -18,6 +18,9 @@ internal sealed record Evaluation(IReadOnlyList<EpisodeScore> Scores)
     /// <summary>Network calls of one plan.</summary>
     public double Calls => (double)Scores.Sum(score => score.Calls) / Math.Max(1, Scores.Sum(score => score.Plans));
 
+    /// <summary>Plans that missed their deadline.</summary>
+    public int Late => Scores.Sum(score => score.Late);
+
     /// <summary>ms of one plan.</summary>
     public double PlanMs => 1000 * Scores.Sum(score => score.PlanSeconds) / Math.Max(1, Scores.Sum(score => score.Plans));
 
@@ -40,8 +43,9 @@ internal sealed record Evaluation(IReadOnlyList<EpisodeScore> Scores)
     }
 
     /// <summary>Scores a policy; each thread has a policy of its own, and every episode its own draws, so the numbers do not depend
-    /// on the threads.</summary>
-    public static Evaluation Run(LabTask task, Func<(IPolicy Policy, PolicyManifest Manifest)> make, int episodes, ulong firstSeed, int threads, ProgressLine? line, CancellationToken cancellation)
+    /// on the threads; unless <paramref name="budget"/> makes them depend on the machine.</summary>
+    public static Evaluation Run(
+        LabTask task, Func<(IPolicy Policy, PolicyManifest Manifest)> make, int episodes, ulong firstSeed, int threads, ProgressLine? line, CancellationToken cancellation, TimeSpan? budget = null)
     {
         var scores = new EpisodeScore[episodes];
         int next = -1, done = 0;
@@ -52,7 +56,7 @@ internal sealed record Evaluation(IReadOnlyList<EpisodeScore> Scores)
             {
                 for (int i = Interlocked.Increment(ref next); i < episodes && !cancellation.IsCancellationRequested; i = Interlocked.Increment(ref next))
                 {
-                    scores[i] = task.Run(policy, manifest, firstSeed + (ulong)i, firstSeed + (ulong)i);
+                    scores[i] = task.Run(policy, manifest, firstSeed + (ulong)i, firstSeed + (ulong)i, budget: budget);
                     line?.Report(Interlocked.Increment(ref done), "");
                 }
             }
@@ -88,8 +92,9 @@ internal sealed record Evaluation(IReadOnlyList<EpisodeScore> Scores)
         },
         { Flow: { } f } => sampler with { Flow = calls % 2 == 0 ? f with { Solver = FlowSolver.Midpoint, Steps = calls / 2 } : f with { Solver = FlowSolver.Euler, Steps = calls } },
 
-        // The same way down in another number of steps: further, and it leaves the data for the energy's deepest places.
-        { Energy: { } e } => sampler with { Energy = e with { MaxSteps = calls, StepSize = e.StepSize * e.MaxSteps / calls } },
+        // The same share of the way in another number of steps, each a share of what is left.
+        { Energy: { StepSize: < 1 } e } => sampler with { Energy = e with { MaxSteps = calls, StepSize = 1 - Math.Pow(1 - e.StepSize, (double)e.MaxSteps / calls) } },
+        { Energy: { } e } => sampler with { Energy = e with { MaxSteps = calls } },
         _ => throw new ConfigException("The package has no sampler whose calls could be set."),
     };
 

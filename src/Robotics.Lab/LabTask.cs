@@ -40,7 +40,8 @@ internal abstract class LabTask
     /// <param name="seed">Of the start.</param>
     /// <param name="drawSeed">Of the policy's own draws.</param>
     /// <param name="watch">Told each step, before it is taken; null: nobody.</param>
-    public abstract EpisodeScore Run(IPolicy policy, PolicyManifest manifest, ulong seed, ulong drawSeed, StepWatch? watch = null);
+    /// <param name="budget">Real time that each plan may take; null: all it wants.</param>
+    public abstract EpisodeScore Run(IPolicy policy, PolicyManifest manifest, ulong seed, ulong drawSeed, StepWatch? watch = null, TimeSpan? budget = null);
 
     /// <summary>The one who shows how it is done.</summary>
     public abstract (IPolicy Policy, PolicyManifest Manifest) Demonstrator(int candidates);
@@ -55,9 +56,10 @@ internal delegate void StepWatch(int step, ReadOnlySpan<float> signals, ReadOnly
 /// <param name="Steps">Taken.</param>
 /// <param name="Plans">Made.</param>
 /// <param name="Calls">Network calls, all plans together.</param>
+/// <param name="Late">Plans that missed their deadline, where they had one.</param>
 /// <param name="PlanSeconds">Time spent planning.</param>
 /// <param name="Side">+1 or -1 where the task has two ways; 0 otherwise.</param>
-internal readonly record struct EpisodeScore(double Best, bool Success, int Steps, int Plans, int Calls, double PlanSeconds, int Side);
+internal readonly record struct EpisodeScore(double Best, bool Success, int Steps, int Plans, int Calls, int Late, double PlanSeconds, int Side);
 
 /// <summary>PushT, as published, in steps of 100 ms.</summary>
 internal sealed class PushTTask : LabTask
@@ -99,10 +101,10 @@ internal sealed class PushTTask : LabTask
         return (policy, policy.Manifest);
     }
 
-    public override EpisodeScore Run(IPolicy policy, PolicyManifest manifest, ulong seed, ulong drawSeed, StepWatch? watch)
+    public override EpisodeScore Run(IPolicy policy, PolicyManifest manifest, ulong seed, ulong drawSeed, StepWatch? watch, TimeSpan? budget)
     {
         using var table = new PushT();
-        var drive = new Drive(policy, manifest, table.Robot);
+        var drive = new Drive(policy, manifest, table.Robot, budget);
         float[] signals = new float[table.Robot.Layout.Length], sent = new float[2];
         table.Reset(seed, signals);
         drive.Reset(drawSeed);
@@ -122,7 +124,7 @@ internal sealed class PushTTask : LabTask
             best = Math.Max(best, result.Reward);
         }
 
-        return new(best, result.Terminated, step, drive.Plans, drive.Calls, drive.Seconds, 0);
+        return new(best, result.Terminated, step, drive.Plans, drive.Calls, drive.Late, drive.Seconds, 0);
     }
 }
 
@@ -162,18 +164,18 @@ internal sealed class DetourTask : LabTask
 
     public override (IPolicy Policy, PolicyManifest Manifest) Demonstrator(int candidates) => (new DetourExpert(), Wiring);
 
-    public override EpisodeScore Run(IPolicy policy, PolicyManifest manifest, ulong seed, ulong drawSeed, StepWatch? watch)
+    public override EpisodeScore Run(IPolicy policy, PolicyManifest manifest, ulong seed, ulong drawSeed, StepWatch? watch, TimeSpan? budget)
     {
         float[] signals = new float[s_robot.Layout.Length], path = new float[2 * Detour.Rows], sent = new float[2];
         var situation = signals.AsSpan(s_robot.Layout.Find("situation")!.Offset, 2);
         Detour.Observe(new SeededRandom(seed), situation);
-        var drive = new Drive(policy, manifest, s_robot);
+        var drive = new Drive(policy, manifest, s_robot, budget);
         drive.Reset(drawSeed);
         for (int step = 0; step < Detour.Rows; step++)
         {
             if (!drive.Next(signals))
             {
-                return new(0, false, step, drive.Plans, drive.Calls, drive.Seconds, 0);
+                return new(0, false, step, drive.Plans, drive.Calls, drive.Late, drive.Seconds, 0);
             }
 
             drive.Target.CopyTo(sent);
@@ -183,7 +185,7 @@ internal sealed class DetourTask : LabTask
         }
 
         bool valid = Detour.IsValid(situation, path);
-        return new(valid ? 1 : 0, valid, Detour.Rows, drive.Plans, drive.Calls, drive.Seconds, Detour.Side(situation, path));
+        return new(valid ? 1 : 0, valid, Detour.Rows, drive.Plans, drive.Calls, drive.Late, drive.Seconds, Detour.Side(situation, path));
     }
 
     /// <summary>The script, as a policy.</summary>

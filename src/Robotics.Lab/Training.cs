@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Robotics.Learning.Export;
 using Robotics.Learning.Imitation;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
@@ -96,6 +97,24 @@ internal sealed record TrainingConfig
         File.WriteAllText(Path.Combine(run, "config.json"), JsonSerializer.Serialize(this, Json) + "\n");
     }
 
+    /// <summary>Writes the network's graph once for nothing, so that one that cannot be exported is found before it is trained.</summary>
+    /// <exception cref="ConfigException">It cannot be exported; says which operation has no rule.</exception>
+    public void CheckExport(string source) => Exported(source, () => StepGraph.Write(Network, weight => new float[weight.Count]));
+
+    /// <summary>A graph, or the reason why there is none.</summary>
+    /// <exception cref="ConfigException">Something in it cannot be exported.</exception>
+    public static byte[] Exported(string source, Func<byte[]> write)
+    {
+        try
+        {
+            return write();
+        }
+        catch (NotSupportedException error)
+        {
+            throw new ConfigException(source, [$"cannot be exported: {error.Message}"]);
+        }
+    }
+
     /// <summary>The method over a fresh network.</summary>
     public IImitation Build() => Method switch
     {
@@ -112,17 +131,18 @@ internal sealed record TrainingConfig
         bool energy = method.StartsWith("energy", StringComparison.Ordinal);
         var (time, scale) = energy ? (TimeSignal.None, 1) : method == "flow" ? (TimeSignal.Continuous, 100) : (TimeSignal.Timestep, 1);
         var output = energy ? NetworkOutput.Energy : NetworkOutput.Chunk;
+        var head = method is "flow" or "energy" ? NetworkHead.Action : NetworkHead.Output;
         return network switch
         {
             "mlp" => new ResidualMlp
             {
-                Horizon = horizon, ActionSize = actionSize, ConditionSize = conditionSize, Time = time, TimeScale = scale, Output = output,
-                Width = width, Layers = layers, OutputGain = energy ? 10 : 1, Activation = energy ? Activation.Silu : Activation.Mish,
+                Horizon = horizon, ActionSize = actionSize, ConditionSize = conditionSize, Time = time, TimeScale = scale, Output = output, Head = head,
+                Width = width, Layers = layers, OutputGain = method == "energy-unrolled" ? 10 : 1, Activation = energy ? Activation.Silu : Activation.Mish,
             },
             "unet1d" => new UNet1d { Horizon = horizon, ActionSize = actionSize, ConditionSize = conditionSize, Time = time, TimeScale = scale, Output = output },
             "transformer" => new ActionTransformer
             {
-                Horizon = horizon, ActionSize = actionSize, ConditionSize = conditionSize, Time = time, TimeScale = scale, Output = output,
+                Horizon = horizon, ActionSize = actionSize, ConditionSize = conditionSize, Time = time, TimeScale = scale, Output = output, Head = head,
                 Width = width, Layers = layers, ObservationSteps = observationSteps,
             },
             _ => throw new ConfigException($"There is no network '{network}'; there are mlp, unet1d and transformer."),
@@ -135,9 +155,9 @@ internal sealed record TrainingConfig
         "diffusion" => new() { Horizon = horizon, Diffusion = new() { Prediction = prediction, BetasSha256 = NoiseSchedule.SquaredCosine(100).BetasSha256() } },
         "flow" => new() { Horizon = horizon, Flow = new() { Solver = FlowSolver.Midpoint, Steps = 5 } },
 
-        // Equilibrium matching trains the slope on the way from noise to data, 4 until γ = 0.8 and then falling to 0: ten plain steps
-        // of 0.038 walk 0.2 + 0.18 of that way. Walked on, the descent leaves the data for the energy's deepest places.
-        _ => new() { Horizon = horizon, Energy = new() { StepSize = 0.038, Momentum = 0 } },
+        // Three tenths of the way to the action at each step: after ten, 3 % of the noise is left.
+        "energy" => new() { Horizon = horizon, Energy = new() { StepSize = 0.3, Momentum = 0 } },
+        _ => new() { Horizon = horizon, Energy = new() { StepSize = 1, Momentum = 0 } },
     };
 
     private Network New() => new(Network, Options.Seed);

@@ -45,11 +45,14 @@ internal static class Graphs
 
     public static double Difference(float[] a, float[] b)
     {
-        Assert.Equal(a.Length, b.Length);
-        double worst = 0;
+        double worst = a.Length == b.Length ? 0 : throw new ArgumentException($"{a.Length} numbers and {b.Length} of them are compared.");
         for (int i = 0; i < a.Length; i++)
         {
-            Assert.True(float.IsFinite(a[i]) && float.IsFinite(b[i]), $"element {i}: {a[i]} and {b[i]}");
+            if (!float.IsFinite(a[i]) || !float.IsFinite(b[i]))
+            {
+                throw new ArithmeticException($"element {i}: {a[i]} and {b[i]}");
+            }
+
             worst = Math.Max(worst, Math.Abs((double)a[i] - b[i]));
         }
 

@@ -6,8 +6,6 @@ namespace Robotics.Control;
 /// <remarks>The policy belongs to whoever plans; the loop only ever touches <see cref="Slot"/> while it is free or answered.</remarks>
 internal sealed class Planner : IDisposable
 {
-    private const int StepPriority = 70;
-
     private readonly IPolicy _policy;
     private readonly TimeProvider _clock;
     private readonly Recorder? _recorder;
@@ -30,7 +28,7 @@ internal sealed class Planner : IDisposable
         if (!_inline)
         {
             _wake = new WakeUp();
-            int priority = options.Scheduling.PlannerPriority ?? (policy.Spec.Rows == 1 ? StepPriority : 0);
+            int priority = options.Scheduling.PlannerPriority ?? SchedulingOptions.PriorityOf(policy.Spec, null);
             _thread = RealTimeThread.Start("inference", priority, options.Scheduling.PlannerCpu, options.Scheduling, Serve);
         }
     }

@@ -128,6 +128,9 @@ internal static class ManifestCheck
         Family("diffusion", sampler.Diffusion is not null, PolicyKind.Denoiser);
         Family("flow", sampler.Flow is not null, PolicyKind.Velocity);
         Family("energy", sampler.Energy is not null, PolicyKind.Energy);
+
+        // The golden vectors are normalised, so they would not notice.
+        check.That(policy.Action.Normalization is not null, "action.normalization", $"is missing; kind '{Word(policy.Kind)}' samples in normalised units. Where those are the action's own, say so: mode 'mean_std', mean 0, std 1");
         int last = policy.Action.FirstRow + policy.Action.Rows;
         check.That(last <= sampler.Horizon, "sampler.horizon", $"is {sampler.Horizon}; action.first_row {policy.Action.FirstRow} and action.rows {policy.Action.Rows} reach row {last}");
         check.That(policy.Kind != PolicyKind.Unrolled || sampler is { Candidates: 1, WarmStart: null }, "sampler", "of kind 'unrolled' is inside the graph: candidates and warm_start have no effect, remove them");
@@ -266,6 +269,8 @@ internal static class ManifestCheck
         check.That(action.Mode == "absolute" || action.RelativeTo is null, "action.relative_to",
             $"is given and action.mode is {action.Mode}; the default pose belongs to absolute targets only");
         check.That(action.Mode != "delta" || action.Kind.All(kind => kind == TargetKind.Position), "action.mode", "is delta, which only position targets can be");
+        check.That(action.Ensemble is null || action.Rows > 1, "action.ensemble", $"is given, but action.rows is {action.Rows}: plans of one row never overlap");
+        check.That(action.Ensemble is null || action.Mode == "absolute", "action.ensemble", $"is given and action.mode is {action.Mode}; only absolute targets of different plans can be averaged");
         if (action.RowPeriodMs is { } row)
         {
             double ratio = row / timing.PeriodMs;
@@ -286,7 +291,8 @@ internal static class ManifestCheck
         string names = standard ? "'mean' and 'std'" : "'min' and 'max'";
         if (first is null || second is null)
         {
-            check.Add(path, $"is {spec.Mode} and needs {names}");
+            string missing = first is null && second is null ? "both are" : $"'{(first is null, standard) switch { (true, true) => "mean", (true, false) => "min", (false, true) => "std", _ => "max" }}' is";
+            check.Add(path, $"is {spec.Mode} and needs {names}; {missing} missing");
             return;
         }
 

@@ -357,6 +357,10 @@ public sealed record ActionSpec
     /// <summary>Time between rows, ms; null: the control period. A multiple of the control period.</summary>
     public double? RowPeriodMs { get; init; }
 
+    /// <summary>m of temporal ensembling, 0 or above (ACT: 0.01): a plan is asked for at every row, and the rows that overlapping
+    /// plans have for one instant are averaged, weighed exp(-m·i) from the oldest. Null: each plan replaces the one before.</summary>
+    public double? Ensemble { get; init; }
+
     /// <summary>PD gains for robots whose drives take efforts; null: none.</summary>
     public ServoSpec? Servo { get; init; }
 }

@@ -75,8 +75,10 @@ internal sealed class RunSession(RunRequest request)
         var actions = new ActionMap(policy.Manifest, robot.Spec);
         Fit(policy, assembler, actions);
         using var recorder = OpenRecord(policy, robot, assembler.CommandElements.Count, clock, background: true);
+        var plan = ControlLoop.Rehearse(policy.Manifest, robot.Spec, policy.Policy);
+        var scheduling = new SchedulingOptions { RealTime = request.RealTime, PlannerPriority = SchedulingOptions.PriorityOf(policy.Policy.Spec, plan) };
         var loop = new ControlLoop(policy.Manifest, robot, policy.Policy, assembler, actions,
-            new ControlOptions { Seed = request.Seed, Duration = request.Duration, Settle = s_settle, Scheduling = new() { RealTime = request.RealTime } }, clock, recorder);
+            new ControlOptions { Seed = request.Seed, Duration = request.Duration, Settle = s_settle, Scheduling = scheduling }, clock, recorder);
         int code;
         try
         {
@@ -89,7 +91,6 @@ internal sealed class RunSession(RunRequest request)
                 _line.Say("scheduling: " + report);
             }
 
-            ControlLoop.Rehearse(policy.Manifest, robot.Spec, policy.Policy);
             _line.Say($"{policy.Manifest.Name} drives {robot.Spec.Name}: {policy.Serves}");
             loop.Start();
             await loop.ArmAsync(cancellation).ConfigureAwait(false);

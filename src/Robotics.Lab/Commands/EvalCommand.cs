@@ -18,6 +18,7 @@ internal static class EvalCommand
         var threads = new Option<int>("--threads") { Description = "episodes at a time", DefaultValueFactory = _ => Environment.ProcessorCount };
         var calls = new Option<int[]>("--calls") { Description = "network calls per plan, one evaluation each; the package's own sampler when left out", AllowMultipleArgumentsPerToken = true };
         var tolerance = new Option<double[]>("--tolerance") { Description = "an energy's settling gradient, one evaluation each", AllowMultipleArgumentsPerToken = true };
+        var budget = new Option<double?>("--budget-ms") { Description = "real time a plan may take, 0.1 to 1000; numbers then depend on this machine. As long as it takes when left out" };
         var executed = new Option<int?>("--executed") { Description = "Ta, rows executed of each chunk; the package's own when left out" };
         var table = new Option<FileInfo?>("--table") { Description = "markdown file the table is written to as well", HelpName = "FILE" };
         var card = new Option<bool>("--card") { Description = $"write the table into the {ModelCard.FileName} of the package, which must be the only one" };
@@ -41,7 +42,9 @@ internal static class EvalCommand
             check.Range(parsed.GetValue(threads), 1, 256, "--threads");
             check.That((parsed.GetValue(calls) ?? []).All(n => n is >= 1 and <= 1000), "--calls", "are 1 to 1000 each");
             check.That(!parsed.GetValue(card) || parsed.GetValue(policies) is [not "demonstrator"], "--card", "goes with one package");
+            check.That(parsed.GetValue(budget) is null or (>= 0.1 and <= 1000), "--budget-ms", string.Create(CultureInfo.InvariantCulture, $"is {parsed.GetValue(budget)}, expected 0.1 to 1000"));
             check.Throw();
+            TimeSpan? real = parsed.GetValue(budget) is { } ms ? TimeSpan.FromMilliseconds(ms) : null;
             var chosen = LabTask.Named(parsed.GetValue(task)!);
             var rows = new List<string>();
             foreach (string policy in parsed.GetValue(policies)!)
@@ -51,12 +54,13 @@ internal static class EvalCommand
                     Evaluation result;
                     using (var line = new ProgressLine($"{label} ", parsed.GetValue(episodes)))
                     {
-                        result = Evaluation.Run(chosen, make, parsed.GetValue(episodes), parsed.GetValue(seed), parsed.GetValue(threads), line, cancellation);
+                        result = Evaluation.Run(chosen, make, parsed.GetValue(episodes), parsed.GetValue(seed), parsed.GetValue(threads), line, cancellation, real);
                     }
 
                     var (low, high) = result.Interval();
                     string sides = chosen.Name == "detour" ? string.Create(CultureInfo.InvariantCulture, $", {result.Right:P0} of them to the right") : "";
-                    Console.WriteLine($"{label}: {result}{sides}");
+                    string late = real is null ? "" : string.Create(CultureInfo.InvariantCulture, $", {result.Late} plans late");
+                    Console.WriteLine($"{label}: {result}{sides}{late}");
                     rows.Add(string.Create(CultureInfo.InvariantCulture,
                         $"| {label} | {result.Calls:F1} | **{result.Best:F3}** ± {result.BestError():F3} | {result.Success:F2} ({low:F2} to {high:F2}) | {result.PlanMs:F2} |{(sides.Length > 0 ? $" {result.Right:F2} |" : "")}"));
                 }

@@ -45,6 +45,7 @@ internal static class ExportCommand
             }
 
             config = config with { Sampler = sampler, Executed = parsed.GetValue(executed) ?? config.Executed };
+            config.CheckExport(Path.Combine(folder, "config.json"));
             int frame = config.Network.ConditionSize / config.ObservationSteps;
             using var average = Trainer.Average(Path.Combine(folder, "checkpoint.bin"), config.Network);
             string policy = parsed.GetValue(name) ?? $"{task.Name}-{config.Method}";
@@ -56,7 +57,7 @@ internal static class ExportCommand
 
             if (parsed.GetValue(graph) is { } file)
             {
-                File.WriteAllBytes(file.FullName, Single(average, sampler));
+                File.WriteAllBytes(file.FullName, TrainingConfig.Exported(folder, () => Single(average, sampler)));
                 Console.WriteLine($"{file}: noise [B, {config.Network.Horizon}, {config.Network.ActionSize}] and cond [B, {config.Network.ConditionSize}] to chunk, normalised ({frame} elements per frame)");
             }
 

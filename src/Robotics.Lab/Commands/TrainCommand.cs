@@ -121,20 +121,17 @@ internal static class TrainCommand
 
     private static int Train(TrainingConfig config, LabTask task, PolicyManifest wiring, ChunkSet windows, ChunkSet? tests, string folder, string name, CancellationToken cancellation)
     {
+        config.CheckExport("command line");
         var method = config.Build();
         using var network = method.Network;
         using var trainer = new Trainer(method, windows, config.Options, folder);
         config.Save(folder);
         long began = trainer.Step;
         long start = Stopwatch.GetTimestamp();
-        TrainingProgress last = default;
         using (var line = new ProgressLine("updates", config.Options.Steps))
         {
             trainer.Run(new Each(progress =>
-            {
-                last = progress;
-                line.Report(progress.Step, string.Create(CultureInfo.InvariantCulture, $"loss {progress.Loss:F4}  {progress.SamplesPerSecond:F0} windows/s"));
-            }), cancellation);
+                line.Report(progress.Step, string.Create(CultureInfo.InvariantCulture, $"loss {progress.Loss:F4}  {progress.SamplesPerSecond:F0} windows/s"))), cancellation);
         }
 
         if (trainer.Step < config.Options.Steps)
@@ -143,7 +140,10 @@ internal static class TrainCommand
             return ExitCode.Interrupted;
         }
 
-        var metrics = new Dictionary<string, double> { ["loss"] = Math.Round(last.Loss, 6) };
+        // The loss from the file and no wall time: a run that was killed and resumed packs the same bytes as one that was not.
+        string log = Path.Combine(folder, "metrics.csv");
+        double loss = double.Parse(File.ReadLines(log).Last().Split(',')[1], CultureInfo.InvariantCulture);
+        var metrics = new Dictionary<string, double> { ["loss"] = Math.Round(loss, 6) };
         if (tests is not null)
         {
             metrics["validation_loss"] = Math.Round(Validation.Loss(method, trainer, tests), 6);
@@ -160,11 +160,11 @@ internal static class TrainCommand
             Metrics = metrics,
         };
         summary.Save(folder);
-        File.WriteAllText(Path.Combine(folder, "loss.svg"), LossPicture.Draw(Path.Combine(folder, "metrics.csv"), name));
+        File.WriteAllText(Path.Combine(folder, "loss.svg"), LossPicture.Draw(log, name));
         string package = Path.Combine(folder, "package");
         using var average = trainer.Averaged();
         Pack(package, config, task, wiring, average, name, summary);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{package}: {trainer.Step} updates, loss {last.Loss:F4}{(metrics.TryGetValue("validation_loss", out double v) ? $", validation {v:F4}" : "")}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{package}: {trainer.Step} updates, loss {loss:F4}{(metrics.TryGetValue("validation_loss", out double v) ? $", validation {v:F4}" : "")}"));
         return ExitCode.Done;
     }
 

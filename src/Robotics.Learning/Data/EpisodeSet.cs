@@ -130,6 +130,10 @@ public sealed record EpisodeSet(RobotSpec Robot, IReadOnlyList<Demonstration> Ep
         private readonly ActionSpec _action;
         private readonly TimeSpan _row;
         private readonly bool _wanted;
+        private readonly string _robot;
+        private readonly int _signals;
+        private readonly int _targets;
+        private readonly int _commands;
         private readonly float[] _frame;
         private readonly float[] _raw;
         private readonly List<float> _observations = [];
@@ -140,6 +144,7 @@ public sealed record EpisodeSet(RobotSpec Robot, IReadOnlyList<Demonstration> Ep
         {
             (_name, _file, _wanted, _action) = (name, file, wanted, wiring.Action);
             _assembler = new ObservationAssembler(wiring, robot);
+            (_robot, _signals, _targets, _commands) = (robot.Name, robot.Layout.Length, robot.Joints.Count, _assembler.CommandElements.Count);
             _frame = new float[_assembler.Length];
             _row = TimeSpan.FromMilliseconds(wiring.Action.RowPeriodMs ?? wiring.Timing.PeriodMs);
             string[] names = [.. robot.Joints.Select(joint => joint.Name)];
@@ -166,6 +171,9 @@ public sealed record EpisodeSet(RobotSpec Robot, IReadOnlyList<Demonstration> Ep
                     continue;
                 }
 
+                Whole(tick.Tick, tick.Signals.Length, _signals, "signals");
+                Whole(tick.Tick, target.Length, _targets, "targets");
+                Whole(tick.Tick, tick.Command.Length, _commands, "command elements");
                 if (begun is null)
                 {
                     (begun, rows) = (tick.Due, 0);
@@ -197,6 +205,14 @@ public sealed record EpisodeSet(RobotSpec Robot, IReadOnlyList<Demonstration> Ep
         }
 
         private static float At(IReadOnlyList<float>? values, int j, float otherwise) => values is null ? otherwise : values[values.Count == 1 ? 0 : j];
+
+        private void Whole(ulong tick, int length, int expected, string what)
+        {
+            if (length != expected)
+            {
+                throw new ConfigException(_file, [$"tick {tick}: has {length} {what}, robot '{_robot}' and the wiring have {expected}; the record is damaged, or its robot.json is another robot's. Remove it"]);
+            }
+        }
 
         private void Check(ulong tick, float[] values, string what)
         {

@@ -13,14 +13,20 @@ public static class ChunkSampling
     /// <param name="sampler">Its steps.</param>
     /// <param name="conditions">[N, C], normalised.</param>
     /// <param name="seed">Draws the noise.</param>
+    /// <param name="previous">[N, H, Da] chunks to start from, normalised: a warm start. Null: noise.</param>
     /// <returns>[N, H, Da], normalised.</returns>
-    public static float[] Diffusion(Network network, DiffusionSampler sampler, float[] conditions, ulong seed)
+    public static float[] Diffusion(Network network, DiffusionSampler sampler, float[] conditions, ulong seed, float[]? previous = null)
     {
         ArgumentNullException.ThrowIfNull(sampler);
         var batch = new Batch(network, conditions);
         var random = new SeededRandom(seed);
         float[] x = new float[batch.Length], noise = new float[batch.Length], clean = new float[batch.Length];
         random.FillGaussian(x);
+        if (previous is not null)
+        {
+            sampler.Start(previous, x, x);
+        }
+
         for (int i = 0; i < sampler.Steps; i++)
         {
             if (sampler.DrawsNoise(i))
@@ -39,13 +45,19 @@ public static class ChunkSampling
     /// <param name="sampler">Its steps.</param>
     /// <param name="conditions">[N, C], normalised.</param>
     /// <param name="seed">Draws the noise.</param>
+    /// <param name="previous">[N, H, Da] chunks to start from, normalised: a warm start. Null: noise.</param>
     /// <returns>[N, H, Da], normalised.</returns>
-    public static float[] Flow(Network network, FlowSampler sampler, float[] conditions, ulong seed)
+    public static float[] Flow(Network network, FlowSampler sampler, float[] conditions, ulong seed, float[]? previous = null)
     {
         ArgumentNullException.ThrowIfNull(sampler);
         var batch = new Batch(network, conditions);
         float[] x = new float[batch.Length], anchor = new float[batch.Length], clean = new float[batch.Length];
         new SeededRandom(seed).FillGaussian(x);
+        if (previous is not null)
+        {
+            sampler.Start(previous, x, x);
+        }
+
         for (int i = 0; i < sampler.Calls; i++)
         {
             sampler.Step(i, x, batch.Ask(x, sampler.Time(i)), anchor, clean);

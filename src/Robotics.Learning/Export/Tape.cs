@@ -136,6 +136,13 @@ public sealed class Tape<T>(IOperations<T> ops) : IOperations<TapeValue<T>>
     }
 
     /// <inheritdoc/>
+    public TapeValue<T> Reciprocal(TapeValue<T> x)
+    {
+        T y = ops.Reciprocal(x.Value);
+        return Push(y, (x, g => ops.Mul(g, ops.Scale(ops.Mul(y, y), -1))));
+    }
+
+    /// <inheritdoc/>
     public TapeValue<T> Sin(TapeValue<T> x) => Push(ops.Sin(x.Value), (x, g => ops.Mul(g, ops.Cos(x.Value))));
 
     /// <inheritdoc/>

@@ -8,6 +8,8 @@ namespace Robotics.Learning.Imitation;
 /// <remarks>
 /// Source: the idea of Wang and Du 2025, "Equilibrium Matching", with an explicit scalar energy: L = ‖∇E(x) - c(γ)·(n - a)‖² at
 /// x = γ·a + (1-γ)·n, c(γ) = 4·min(1, (1-γ)/0.2). No unrolling: one double backward per sample.
+/// A network whose last layer says the action (<see cref="NetworkHead.Action"/>) has an energy of half the squared distance to it, whose
+/// slope x - a falls in a straight line: c(γ) = 1-γ (the paper's linear decay), and a step of size η goes the share η of the way.
 /// Padded rows carry no loss, but they take part in the energy.
 /// </remarks>
 public sealed class EquilibriumMatching : IImitation
@@ -36,7 +38,7 @@ public sealed class EquilibriumMatching : IImitation
         var gamma = rand([chunk.shape[0], 1, 1], generator: random);                  // [B, 1, 1]
         var noise = randn(chunk.shape, generator: random);                            // [B, H, Da]
         var point = (gamma * chunk) + ((1 - gamma) * noise);                          // [B, H, Da]
-        var steepness = Slope * ((1 - gamma) / Flat).clamp_max(1);                    // [B, 1, 1]
+        var steepness = Network.Spec.Head == NetworkHead.Action ? 1 - gamma : Slope * ((1 - gamma) / Flat).clamp_max(1); // [B, 1, 1]
         var (_, gradient) = Network.EnergyGradient(point, condition, keepGraph: true);
         var error = gradient - (steepness * (noise - chunk));                         // [B, H, Da]
         return Masked.MeanSquare(error, valid).MoveToOuterDisposeScope();

@@ -17,6 +17,8 @@ public enum FlowTime
 /// <remarks>
 /// Source: Lipman et al. 2023 (arXiv:2210.02747), the optimal-transport path with sigma_min = 0; Beta times as in π0 (Black et
 /// al. 2024, arXiv:2410.24164), drawn as u^(2/3) because Beta(1.5, 1) has the distribution function b^1.5.
+/// Differs for a network whose last layer says the action (<see cref="NetworkHead.Action"/>): the error of the velocity is weighted
+/// with 1 - s, which makes it the error of the action; unweighted, the last steps before s = 1 would drown all others.
 /// Shared with acting: time runs from 0 (noise) to 1 (action), as in <see cref="Robotics.Numerics.FlowSampler"/>.
 /// </remarks>
 public sealed class FlowMatching : IImitation
@@ -50,6 +52,11 @@ public sealed class FlowMatching : IImitation
         var noise = randn(chunk.shape, generator: random);                       // [B, H, Da]
         var point = ((1 - along) * noise) + (along * chunk);                     // [B, H, Da]
         var error = Network.forward(point, s, condition) - (chunk - noise);      // [B, H, Da]
+        if (Network.Spec.Head == NetworkHead.Action)
+        {
+            error *= 1 - along;
+        }
+
         return Masked.MeanSquare(error, valid).MoveToOuterDisposeScope();
     }
 }

@@ -57,7 +57,7 @@ public sealed record ActionTransformer : NetworkSpec
             x = ops.Add(x, Linear(ops, $"layer{i}_down", ops.Gelu(Linear(ops, $"layer{i}_up", y, 4L * Width)), Width));
         }
 
-        return Finish(ops, Linear(ops, "output", Normal(ops, "last_norm", x), ActionSize));                           // [B, H, Da]
+        return Finish(ops, sample, time, Linear(ops, "output", Normal(ops, "last_norm", x), ActionSize));                           // [B, H, Da]
     }
 
     /// <inheritdoc/>

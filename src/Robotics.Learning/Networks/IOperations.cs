@@ -77,6 +77,9 @@ public interface IOperations<T>
     /// <summary>e^x.</summary>
     T Exp(T x);
 
+    /// <summary>1/x; not of 0.</summary>
+    T Reciprocal(T x);
+
     /// <summary>Sine, radians.</summary>
     T Sin(T x);
 

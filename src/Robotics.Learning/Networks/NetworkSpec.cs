@@ -26,6 +26,18 @@ public enum NetworkOutput
     Energy,
 }
 
+/// <summary>What the last layer says.</summary>
+public enum NetworkHead
+{
+    /// <summary>The output itself.</summary>
+    Output,
+
+    /// <summary>The action that the sample comes from. A velocity is read off it as (action - sample)/(1 - s), an energy as half the
+    /// squared distance between sample and action: the layer never has to tell the sample's noise back, which a narrow network does
+    /// badly.</summary>
+    Action,
+}
+
 /// <summary>Activation function.</summary>
 public enum Activation
 {
@@ -65,6 +77,9 @@ public abstract record NetworkSpec
     /// <summary>What comes out.</summary>
     public NetworkOutput Output { get; init; } = NetworkOutput.Chunk;
 
+    /// <summary>What the last layer says; <see cref="NetworkHead.Action"/> is for velocities and energies.</summary>
+    public NetworkHead Head { get; init; } = NetworkHead.Output;
+
     /// <summary>Runs (or writes) the network.</summary>
     /// <param name="ops">What the words mean.</param>
     /// <param name="sample">[B, H, Da].</param>
@@ -87,6 +102,9 @@ public abstract record NetworkSpec
             TimeScale > 0 && double.IsFinite(TimeScale), "time_scale", FormattableString.Invariant($"is {TimeScale}, expected above 0"));
         check.That(
             Output == NetworkOutput.Chunk || Time == TimeSignal.None, "time", $"is {Time}, but an energy has no time: expected None");
+        check.That(
+            Head == NetworkHead.Output || Output == NetworkOutput.Energy || Time == TimeSignal.Continuous, "head",
+            $"is {Head}, but output {Output} with time {Time} is neither a velocity nor an energy: expected Output");
         Check(check);
         check.Throw();
         return this;
@@ -141,8 +159,29 @@ public abstract record NetworkSpec
             _ => ops.Gelu(x),
         };
 
-    /// <summary>A chunk head read as an energy: the mean over every row and element, [B, 1].</summary>
-    private protected T Finish<T>(IOperations<T> ops, T chunk)
-        where T : class =>
-        Output == NetworkOutput.Chunk ? chunk : ops.Mean(ops.Reshape(chunk, (long)Horizon * ActionSize));
+    /// <summary>What is put out of a chunk-wide last layer: itself, a velocity to it, or an energy, [B, 1]: its distance from the
+    /// sample, or its mean over every row and element.</summary>
+    /// <param name="ops">What the words mean.</param>
+    /// <param name="sample">[B, H, Da].</param>
+    /// <param name="time">[B]; null where there is none.</param>
+    /// <param name="head">[B, H, Da].</param>
+    private protected T Finish<T>(IOperations<T> ops, T sample, T? time, T head)
+        where T : class
+    {
+        long size = (long)Horizon * ActionSize;
+        if (Head == NetworkHead.Output)
+        {
+            return Output == NetworkOutput.Chunk ? head : ops.Mean(ops.Reshape(head, size));
+        }
+
+        T way = ops.Add(head, ops.Scale(sample, -1));                                             // [B, H, Da], to the action
+        if (Output == NetworkOutput.Energy)
+        {
+            T flat = ops.Reshape(way, size);
+            return ops.Scale(ops.Mean(ops.Mul(flat, flat)), 0.5 * size);                          // [B, 1]
+        }
+
+        ArgumentNullException.ThrowIfNull(time);
+        return ops.Mul(way, ops.Reciprocal(ops.Reshape(ops.Shift(ops.Scale(time, -1), 1), 1, 1))); // [B, H, Da]
+    }
 }

@@ -43,9 +43,9 @@ public sealed record ResidualMlp : NetworkSpec
             h = Residual ? ops.Add(h, y) : y;
         }
 
-        return Output == NetworkOutput.Energy
+        return (Output, Head) == (NetworkOutput.Energy, NetworkHead.Output)
             ? Linear(ops, "energy", h, 1, OutputGain)
-            : ops.Reshape(Linear(ops, "output", h, (long)Horizon * ActionSize, OutputGain), Horizon, ActionSize);
+            : Finish(ops, sample, time, ops.Reshape(Linear(ops, "output", h, (long)Horizon * ActionSize, OutputGain), Horizon, ActionSize));
     }
 
     /// <inheritdoc/>

@@ -52,6 +52,9 @@ public sealed class TorchOperations(Func<WeightSpec, Tensor> weights) : IOperati
     public Tensor Exp(Tensor x) => x.exp();
 
     /// <inheritdoc/>
+    public Tensor Reciprocal(Tensor x) => x.reciprocal();
+
+    /// <inheritdoc/>
     public Tensor Sin(Tensor x) => x.sin();
 
     /// <inheritdoc/>

@@ -58,7 +58,7 @@ public sealed record UNet1d : NetworkSpec
 
         x = Block(ops, "last", x, Channels[0]);
         x = Convolution(ops, "output", x, ActionSize, kernel: 1, stride: 1);            // [B, Da, H]
-        return Finish(ops, ops.Transpose(x, 0, 2, 1));
+        return Finish(ops, sample, time, ops.Transpose(x, 0, 2, 1));
     }
 
     /// <inheritdoc/>

@@ -243,11 +243,12 @@ public sealed class Trainer : IDisposable
             }
         }
 
-        // Lines after the checkpoint belong to updates that will be made again.
+        // Lines after the checkpoint belong to updates that will be made again. Replaced in one piece: a second kill loses no line.
         if (File.Exists(metrics))
         {
             string[] lines = File.ReadAllLines(metrics);
-            File.WriteAllText(metrics, Header + string.Concat(lines.Where(Kept).Select(line => line + "\n")));
+            File.WriteAllText(metrics + ".new", Header + string.Concat(lines.Where(Kept).Select(line => line + "\n")));
+            File.Move(metrics + ".new", metrics, overwrite: true);
         }
 
         bool Kept(string line) =>

@@ -34,7 +34,7 @@ internal abstract class ChunkSampler
         var sampler = manifest.Sampler!;
         _warm = sampler.WarmStart;
         _minCalls = sampler.MinCalls;
-        _shift = manifest.Action.Rows * actionLength;
+        _shift = (manifest.Action.Ensemble is null ? manifest.Action.Rows : 1) * actionLength; // an ensemble plans at every row
         Sample = new float[network.Length];
         Noise = new float[network.Length];
         Plans = new float[network.Length];
@@ -89,7 +89,7 @@ internal abstract class ChunkSampler
     public bool Run(MonotonicTime deadline, ReadOnlySpan<float> start, Span<float> chunk)
     {
         Calls = 0;
-        bool warm = start.IsEmpty && _warm is not null && _hasPrevious && (_warm.RefreshEvery == 0 || _sinceNoise < _warm.RefreshEvery);
+        bool warm = start.IsEmpty && _warm is not null && _hasPrevious && (_warm.RefreshEvery == 0 || _sinceNoise + 1 < _warm.RefreshEvery);
         var now = MonotonicTime.Now(_clock);
         long left = deadline.Nanoseconds - now.Nanoseconds - FinishNs;
         int fit = (int)Math.Clamp(left / Math.Max(_callNs, 1), 0, int.MaxValue);
@@ -111,7 +111,9 @@ internal abstract class ChunkSampler
             }
         }
 
-        Begin(fit, warm);
+        // A call less than would fit: the loop below stops that early, and a plan that was laid out for fewer steps is better than one
+        // that was cut off.
+        Begin(Math.Max(fit - 1, Math.Max(_minCalls, 1)), warm);
         bool more = true;
         while (more)
         {

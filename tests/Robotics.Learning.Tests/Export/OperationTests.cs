@@ -13,7 +13,7 @@ public sealed class OperationTests
     public static TheoryData<string> All =>
     [
         "linear2", "linear3", "matmul left", "matmul right", "matmul both", "add", "mul", "mul twice", "scale", "shift", "sigmoid",
-        "tanh", "softplus", "erf", "exp", "sin", "cos", "silu", "mish", "gelu", "normalize", "layer norm", "group norm", "softmax",
+        "tanh", "softplus", "erf", "exp", "reciprocal", "sin", "cos", "silu", "mish", "gelu", "normalize", "layer norm", "group norm", "softmax",
         "mean", "transpose", "reshape", "concat", "slice", "pad", "conv", "conv stride", "conv stride odd", "conv transpose", "film",
     ];
 
@@ -110,6 +110,7 @@ public sealed class OperationTests
             "softplus" => ops.Softplus(x),
             "erf" => ops.Erf(x),
             "exp" => ops.Exp(x),
+            "reciprocal" => ops.Reciprocal(ops.Shift(ops.Mul(x, x), 0.5)),
             "sin" => ops.Sin(x),
             "cos" => ops.Cos(x),
             "silu" => ops.Silu(x),

@@ -1,11 +1,8 @@
-using Robotics.Learning.Data;
 using Robotics.Learning.Evaluation;
 using Robotics.Learning.Export;
 using Robotics.Learning.Imitation;
-using Robotics.Learning.Networks;
-using Robotics.Learning.Training;
 using Robotics.Numerics;
-using Robotics.Sim.Tasks;
+using static Robotics.Learning.Tests.Imitation.DetourRecipe;
 
 namespace Robotics.Learning.Tests.Imitation;
 
@@ -13,38 +10,32 @@ namespace Robotics.Learning.Tests.Imitation;
 /// <remarks>The bounds are the cards' acceptance lines; the runs are seeded, and stand well inside their bounds.</remarks>
 public sealed class DetourTests(ITestOutputHelper output)
 {
-    private const int Tries = 1000;
-
-    private static readonly NoiseSchedule _schedule = NoiseSchedule.SquaredCosine(100);
-    private static readonly float[] _observations = Observations(Tries, seed: 99);
-
     [Fact]
     public void LeastSquares_DrivesIntoTheObstacle()
     {
-        using var network = Train(new LeastSquares(Mlp(TimeSignal.None)), steps: 600);
-        Assert.InRange(Score("least squares", ChunkSampling.Direct(network, _observations)).Valid, 0, 0.02);
+        using var network = LeastSquares();
+        Assert.InRange(Score("least squares", ChunkSampling.Direct(network, Fresh)).Valid, 0, 0.02);
     }
 
     [Fact]
     public void Diffusion_TakesBothSides_AndFewStepsDo()
     {
-        using var method = new Diffusion(Mlp(TimeSignal.Timestep), _schedule, Prediction.Sample);
-        using var network = Train(method, steps: 1500);
+        using var network = Diffusion();
         var options = new DiffusionOptions { Prediction = Prediction.Sample };
-        var ddim = new DiffusionSampler(_schedule, options);
-        float[] chunks = ChunkSampling.Diffusion(network, ddim, _observations, seed: 7);
+        var ddim = new DiffusionSampler(Schedule, options);
+        float[] chunks = ChunkSampling.Diffusion(network, ddim, Fresh, seed: 7);
         var few = Score("DDIM 10", chunks);
         Assert.InRange(few.Valid, 0.85, 1);
         Assert.InRange(few.Right, 0.35, 0.65);
-        Assert.Equal(chunks, ChunkSampling.Diffusion(network, ddim, _observations, seed: 7));
-        var ancestral = new DiffusionSampler(_schedule, options with { Solver = DiffusionSolver.Ddpm, Steps = 100 });
-        Assert.InRange(Score("DDPM 100", ChunkSampling.Diffusion(network, ancestral, _observations, seed: 7)).Valid, 0.90, 1);
+        Assert.Equal(chunks, ChunkSampling.Diffusion(network, ddim, Fresh, seed: 7));
+        var ancestral = new DiffusionSampler(Schedule, options with { Solver = DiffusionSolver.Ddpm, Steps = 100 });
+        Assert.InRange(Score("DDPM 100", ChunkSampling.Diffusion(network, ancestral, Fresh, seed: 7)).Valid, 0.90, 1);
         var second = new DiffusionSampler(
-            _schedule, options with { Solver = DiffusionSolver.DpmSolver, Steps = 5, Spacing = GridSpacing.Trailing });
-        Assert.InRange(Score("DPM-Solver 5", ChunkSampling.Diffusion(network, second, _observations, seed: 7)).Valid, 0.80, 1);
+            Schedule, options with { Solver = DiffusionSolver.DpmSolver, Steps = 5, Spacing = GridSpacing.Trailing });
+        Assert.InRange(Score("DPM-Solver 5", ChunkSampling.Diffusion(network, second, Fresh, seed: 7)).Valid, 0.80, 1);
 
         byte[] graph = StepGraph.Write(network.Spec, network.Values);
-        float[] some = _observations[..200], x = Noise(100), clean = new float[3200];
+        float[] some = Fresh[..200], x = Noise(100), clean = new float[3200];
         for (int i = 0; i < ddim.Steps; i++)
         {
             long[] time = [.. Enumerable.Repeat((long)ddim.Timesteps[i], 100)];
@@ -58,8 +49,8 @@ public sealed class DetourTests(ITestOutputHelper output)
     [Fact]
     public void Flow_NeedsMoreThanOneStep_AndTakesBothSides()
     {
-        using var network = Train(new FlowMatching(Mlp(TimeSignal.Continuous), FlowTime.Beta), steps: 2000);
-        float[] Run(FlowSolver solver, int steps) => ChunkSampling.Flow(network, new FlowSampler(solver, steps), _observations, seed: 7);
+        using var network = Flow(FlowTime.Beta);
+        float[] Run(FlowSolver solver, int steps) => ChunkSampling.Flow(network, new FlowSampler(solver, steps), Fresh, seed: 7);
         Assert.InRange(Score("Euler 1", Run(FlowSolver.Euler, 1)).Valid, 0, 0.05); // the conditional mean: the steps matter
         var ten = Score("Euler 10", Run(FlowSolver.Euler, 10));
         Assert.InRange(ten.Valid, 0.85, 1);
@@ -70,7 +61,7 @@ public sealed class DetourTests(ITestOutputHelper output)
 
         byte[] graph = StepGraph.Write(network.Spec, network.Values);
         var sampler = new FlowSampler(FlowSolver.Midpoint, 5);
-        float[] some = _observations[..200], x = Noise(100), anchor = new float[3200], clean = new float[3200];
+        float[] some = Fresh[..200], x = Noise(100), anchor = new float[3200], clean = new float[3200];
         for (int i = 0; i < sampler.Calls; i++)
         {
             float[] time = [.. Enumerable.Repeat((float)sampler.Time(i), 100)];
@@ -84,16 +75,16 @@ public sealed class DetourTests(ITestOutputHelper output)
     [Fact]
     public void EquilibriumMatching_WalksDownhillToBothSides_AndStopsEarly()
     {
-        using var network = Train(new EquilibriumMatching(Energy()), steps: 3500, rate: 5e-4);
-        var ten = ChunkSampling.Energy(network, new EnergyDescent(new EnergyOptions { MaxSteps = 10 }), _observations, seed: 7);
+        using var network = EquilibriumMatching();
+        var ten = ChunkSampling.Energy(network, new EnergyDescent(new EnergyOptions { MaxSteps = 10 }), Fresh, seed: 7);
         var score = Score("10 steps", ten.Chunks);
         Assert.InRange(score.Valid, 0.90, 1);
         Assert.InRange(score.Right, 0.35, 0.65);
         Assert.InRange(ten.FirstEnergy.Zip(ten.LastEnergy, (a, b) => b < a ? 1.0 : 0).Average(), 0.95, 1);
 
-        var whole = ChunkSampling.Energy(network, new EnergyDescent(new EnergyOptions { MaxSteps = 20 }), _observations, seed: 7);
+        var whole = ChunkSampling.Energy(network, new EnergyDescent(new EnergyOptions { MaxSteps = 20 }), Fresh, seed: 7);
         var early = ChunkSampling.Energy(
-            network, new EnergyDescent(new EnergyOptions { MaxSteps = 20, Tolerance = 0.1 }), _observations, seed: 7);
+            network, new EnergyDescent(new EnergyOptions { MaxSteps = 20, Tolerance = 0.1 }), Fresh, seed: 7);
         double saved = 1 - (early.Calls.Average() / 20), lost = Score("20 steps", whole.Chunks).Valid - Score("until settled", early.Chunks).Valid;
         output.WriteLine($"stopping early saves {saved:p0} of the calls and loses {lost:f3}");
         Assert.InRange(saved, 0.20, 1);
@@ -101,7 +92,7 @@ public sealed class DetourTests(ITestOutputHelper output)
 
         byte[] graph = StepGraph.Write(network.Spec, network.Values);
         var descent = new EnergyDescent(new EnergyOptions { MaxSteps = 10 });
-        float[] some = _observations[..200], x = Noise(100), velocity = new float[3200];
+        float[] some = Fresh[..200], x = Noise(100), velocity = new float[3200];
         for (int i = 0; i < 10; i++)
         {
             float[] slope = Graphs.Run(graph, ("sample", x, [100, 16, 2]), ("cond", some, [100, 2]))["gradient"];
@@ -114,14 +105,13 @@ public sealed class DetourTests(ITestOutputHelper output)
     [Fact]
     public void UnrolledEnergy_NeedsTwoStepsForOneWay_AndNeverLearnsTwo()
     {
-        var options = new UnrolledEnergyOptions();
         foreach (int? side in (int?[])[1, null])
         {
-            using var network = Train(new UnrolledEnergy(Energy(), options), steps: 800, rate: 5e-4, side);
+            using var network = Unrolled(side);
             double[] valid = [.. new[] { 1, 2, 5 }.Select(steps => Score(
                 $"{(side is null ? "two ways" : "one way")}, {steps} steps",
                 ChunkSampling.Energy(
-                    network, new EnergyDescent(new EnergyOptions { MaxSteps = steps, StepSize = 1, Momentum = 0 }), _observations, seed: 7).Chunks).Valid)];
+                    network, new EnergyDescent(new EnergyOptions { MaxSteps = steps, StepSize = 1, Momentum = 0 }), Fresh, seed: 7).Chunks).Valid)];
             if (side is null)
             {
                 Assert.All(valid, v => Assert.InRange(v, 0, 0.02)); // the optimum is the conditional mean
@@ -141,66 +131,10 @@ public sealed class DetourTests(ITestOutputHelper output)
         return noise;
     }
 
-    private static float[] Observations(int count, ulong seed)
-    {
-        var random = new SeededRandom(seed);
-        var all = new float[2 * count];
-        for (int i = 0; i < count; i++)
-        {
-            Detour.Observe(random, all.AsSpan(2 * i, 2));
-        }
-
-        return all;
-    }
-
-    private static Network Mlp(TimeSignal time) => new(
-        new ResidualMlp
-        {
-            Horizon = 16, ActionSize = 2, ConditionSize = 2, Time = time, TimeScale = time == TimeSignal.Continuous ? 100 : 1,
-        },
-        seed: 1);
-
-    private static Network Energy() => new(
-        new ResidualMlp
-        {
-            Horizon = 16, ActionSize = 2, ConditionSize = 2, Width = 160, Residual = false, Activation = Activation.Silu,
-            Time = TimeSignal.None, Output = NetworkOutput.Energy, OutputGain = 10,
-        },
-        seed: 1);
-
-    private static Network Train(IImitation method, long steps, double rate = 2e-3, int? side = null)
-    {
-        const int demonstrations = 4000;
-        var random = new SeededRandom(1);
-        float[] observations = new float[2 * demonstrations], chunks = new float[32 * demonstrations];
-        for (int i = 0; i < demonstrations; i++)
-        {
-            Detour.Observe(random, observations.AsSpan(2 * i, 2));
-            Detour.Demonstrate(random, observations.AsSpan(2 * i, 2), chunks.AsSpan(32 * i, 32), side);
-        }
-
-        var data = new ChunkSet(observations, chunks, null, 2, 16, 2, "detour");
-        var options = new TrainingOptions { Steps = steps, Batch = 128, LearningRate = rate, LogEvery = 100, CheckpointEvery = 100 };
-        using (method.Network)
-        {
-            using var trainer = new Trainer(method, data, options, folder: null);
-            trainer.Run();
-            return trainer.Averaged();
-        }
-    }
-
     private (double Valid, double Right) Score(string name, float[] chunks)
     {
-        int valid = 0, right = 0;
-        for (int i = 0; i < Tries; i++)
-        {
-            var observation = _observations.AsSpan(2 * i, 2);
-            var chunk = chunks.AsSpan(32 * i, 32);
-            valid += Detour.IsValid(observation, chunk) ? 1 : 0;
-            right += Detour.Side(observation, chunk) > 0 ? 1 : 0;
-        }
-
-        output.WriteLine($"{name}: valid {valid / (double)Tries:f3}, right {right / (double)Tries:f3}");
-        return (valid / (double)Tries, right / (double)Tries);
+        var score = DetourRecipe.Score(chunks);
+        output.WriteLine($"{name}: valid {score.Valid:f3}, right {score.Right:f3}");
+        return score;
     }
 }

@@ -23,6 +23,15 @@ public sealed class NetworkTests(ITestOutputHelper output)
         {
             Horizon = 8, ActionSize = 3, ConditionSize = 5, Time = TimeSignal.None, Output = NetworkOutput.Energy,
         },
+        ["mlp velocity to an action"] = new ResidualMlp
+        {
+            Horizon = 16, ActionSize = 2, ConditionSize = 40, Time = TimeSignal.Continuous, TimeScale = 100, Head = NetworkHead.Action,
+        },
+        ["mlp distance to an action"] = new ResidualMlp
+        {
+            Horizon = 16, ActionSize = 2, ConditionSize = 40, Time = TimeSignal.None, Output = NetworkOutput.Energy, Head = NetworkHead.Action,
+            Activation = Activation.Silu,
+        },
         ["unet denoiser"] = new UNet1d { Horizon = 16, ActionSize = 2, ConditionSize = 40, Channels = [32, 64, 128] },
         ["unet velocity"] = new UNet1d
         {
@@ -60,7 +69,7 @@ public sealed class NetworkTests(ITestOutputHelper output)
         {
             float[] sample = Graphs.Normal(3, batch * spec.Horizon * spec.ActionSize), cond = Graphs.Normal(4, batch * spec.ConditionSize, 0.5);
             long[] steps = [.. Enumerable.Range(0, batch).Select(i => (long)(99 - (24 * i)))];
-            float[] times = [.. steps.Select(t => spec.Time == TimeSignal.Timestep ? t : t / 100f)];
+            float[] times = [.. steps.Select(t => spec.Time == TimeSignal.Timestep ? t : spec.Head == NetworkHead.Action ? t / 200f : t / 100f)]; // 1/(1 - s) enlarges rounding
             using var off = no_grad();
             var expected = network.forward(
                 tensor(sample, batch, spec.Horizon, spec.ActionSize), tensor(times), tensor(cond, batch, spec.ConditionSize));

@@ -115,6 +115,66 @@ public sealed class ActionScheduleTests
         Assert.True(rig.Policy.Deadline > rig.Clock.Instant - Rig.Period + rig.Loop.Timing.ActAfter);
     }
 
+    [Fact]
+    public void Next_WithAnEnsemble_AveragesTheRowsThatOverlappingPlansHaveForTheTick()
+    {
+        var schedule = new ActionSchedule(3, 1, 1, 2, ensemble: 0);
+        schedule.Accept(1, 0, 0, [0, 1, 2]);
+        Assert.Equal((3, 1, 1), (schedule.End, schedule.Wanted, schedule.Needed(0)));
+        schedule.Next(0, out _, out _);
+        schedule.Accept(2, 1, 1, [11, 12, 13]);
+        Assert.Equal(RowStatus.Due, schedule.Next(1, out var row, out _));
+        Assert.Equal(6, row[0]);                   // 1 and 11
+        schedule.Next(2, out row, out _);          // no new plan for this tick: the old ones go on
+        Assert.Equal(7, row[0]);                   // 2 and 12
+        schedule.Next(3, out row, out _);
+        Assert.Equal(13, row[0]);                  // only the newer one is left
+        Assert.Equal(RowStatus.Repeated, schedule.Next(4, out row, out _));
+        Assert.Equal(13, row[0]);
+        schedule.Clear();
+        schedule.Accept(3, 5, 5, [20, 21, 22]);
+        schedule.Next(5, out row, out _);
+        Assert.Equal(20, row[0]);                  // nothing is left of the plans before
+    }
+
+    [Fact]
+    public void Next_WithAnEnsembleWhoseMixIsRepeated_GoesOnWithWhatWasDoneLast()
+    {
+        var schedule = new ActionSchedule(2, 1, 2, 2, ensemble: 0);
+        schedule.Accept(1, 0, 0, [0, 10]);
+        schedule.Accept(2, 1, 1, [20, 30]);
+        schedule.Next(2, out _, out _);
+        Assert.Equal(RowStatus.Due, schedule.Next(3, out var row, out _));
+        Assert.Equal(20, row[0]);                  // 10 and 30
+        Assert.Equal(RowStatus.Same, schedule.Next(4, out row, out _));
+        Assert.Equal(20, row[0]);                  // mapped once: a row lasts two ticks
+        Assert.Equal(RowStatus.Repeated, schedule.Next(5, out row, out _));
+        Assert.Equal(20, row[0]);
+    }
+
+    [Fact]
+    public void Loop_WithAnEnsemble_PlansAtEveryRowAndExecutesTheAverage()
+    {
+        using var rig = new Rig(rows: 4, ensemble: 0.01).Driving();
+        rig.Step(3);
+        int calls = rig.Policy.Calls;
+        var loop = rig.Loop;
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            loop.Observe(rig.Clock.Instant);
+            loop.Act();
+            rig.Clock.Advance(Rig.Period);
+        }
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+        Assert.Equal(100, rig.Policy.Calls - calls);
+
+        // Rows 3, 2, 1 and 0 of four plans, oldest first, with the weights of the cards' appendix, A.8.
+        double expected = ((.253762 * 3) + (.251237 * 2) + .248738) * 0.001;
+        Assert.Equal(rig.Policy.Goal + expected, rig.Robot.Target[0], 1e-6);
+    }
+
     private static ActionSchedule Chunk()
     {
         var schedule = new ActionSchedule(4, 1, 2, 1);

@@ -66,8 +66,22 @@ public sealed class ControlTimingTests
     public void Rehearse_CallsThePolicyAndLeavesItReadyForARun()
     {
         using var policy = new ScriptedPolicy();
-        ControlLoop.Rehearse(Rig.Describe(), new PlantRobot(new HeldClock()).Spec, policy);
+        var plan = ControlLoop.Rehearse(Rig.Describe(), new PlantRobot(new HeldClock()).Spec, policy);
         Assert.True(policy.Calls > 0);
+        Assert.True(plan > TimeSpan.Zero);
+    }
+
+    [Theory]
+    [InlineData(1, null, 70)]    // a step policy answers within its tick
+    [InlineData(8, null, 0)]     // a chunk policy nobody has timed
+    [InlineData(8, 4.9, 70)]     // 160 ms of chunk, a short plan
+    [InlineData(8, 5.1, 0)]      // longer than an ordinary thread waits for its turn
+    [InlineData(4, 3.9, 70)]
+    [InlineData(4, 4.1, 0)]      // more than a twentieth of its 80 ms
+    public void PriorityOf_IsRealTimeWherePlansAreShort(int rows, double? planMs, int expected)
+    {
+        using var policy = new ScriptedPolicy(rows);
+        Assert.Equal(expected, SchedulingOptions.PriorityOf(policy.Spec, planMs is { } ms ? TimeSpan.FromMilliseconds(ms) : null));
     }
 
     [Fact]

@@ -215,12 +215,12 @@ internal sealed class Rig : IDisposable
 
     private readonly PlannerMode _planner;
 
-    public Rig(PlannerMode planner = PlannerMode.Inline, int rows = 1, int lateTicks = 1, Func<Rig, Recorder>? record = null, ControlOptions? options = null)
+    public Rig(PlannerMode planner = PlannerMode.Inline, int rows = 1, int lateTicks = 1, Func<Rig, Recorder>? record = null, ControlOptions? options = null, double? ensemble = null)
     {
         _planner = planner;
         Robot = new PlantRobot(Clock);
         Policy = new ScriptedPolicy(rows);
-        Manifest = Describe(rows, lateTicks);
+        Manifest = Describe(rows, lateTicks) with { Action = new() { Rows = rows, Ensemble = ensemble } };
         Recorder = record?.Invoke(this);
         Loop = new ControlLoop(Manifest, Robot, Policy, new ObservationAssembler(Manifest, Robot.Spec), new ActionMap(Manifest, Robot.Spec),
             (options ?? new()) with { Planner = planner, Scheduling = new() { RealTime = false } }, Clock, Recorder);

@@ -62,6 +62,16 @@ public sealed class PolicyPackageTests
         Assert.Contains(problems, p => p.StartsWith("observations[0].terms[1] needs either 'frequency'", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("{ \"ensemble\": 0.01 }", "action.ensemble is given, but action.rows is 1: plans of one row never overlap")]
+    [InlineData("{ \"ensemble\": 0.01, \"rows\": 4, \"mode\": \"delta\" }", "action.ensemble is given and action.mode is delta; only absolute targets of different plans can be averaged")]
+    [InlineData("{ \"ensemble\": -1, \"rows\": 4 }", "action.ensemble is -1, expected 0 to 10")]
+    public void Parse_WhenAnEnsembleCannotBe_SaysWhy(string action, string expected)
+    {
+        string json = Minimal().Replace("\"action\": {}", $"\"action\": {action}", StringComparison.Ordinal);
+        Assert.Equal([expected], Assert.Throws<ConfigException>(() => PolicyPackage.Parse(json, "p")).Problems);
+    }
+
     [Fact]
     public void Parse_WhenTheVersionIsNewer_SaysOnlyThat()
     {
