@@ -1,4 +1,5 @@
 /* COBS, CRC and the frame reader: vectors, every cut, garbage everywhere, every single-bit error, a million random buffers. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../bytes.h"
@@ -214,8 +215,62 @@ static void random_buffers(void)
     printf("random buffers: %u not COBS, %u of a wrong length, %u with a wrong checksum\n", reader.bad_stuffing, reader.bad_length, reader.bad_checksum);
 }
 
+/* The bytes of a fence of PROTOCOL.md, or 0: lines of an offset, two spaces and at most 24 columns of hexadecimal (48 on the wire). */
+static size_t documented(const char *fence, size_t columns, uint8_t *into)
+{
+    char line[256];
+    char begin[64];
+    size_t count = 0;
+    bool inside = false;
+    FILE *file = fopen(PROTOCOL, "r");
+    snprintf(begin, sizeof begin, "```%s\n", fence);
+    while (file != 0 && fgets(line, sizeof line, file) != 0) {
+        if (inside && line[0] == '`') {
+            break;
+        }
+
+        if (inside) {
+            CHECK_EQUAL(count, strtoul(line, 0, 10));
+            line[strlen(line) < 6 + columns ? strlen(line) : 6 + columns] = 0;
+            for (char *at = line + 6; *at != 0 && *at != '\n' && *at != ' ';) {
+                into[count++] = (uint8_t)strtoul(at, &at, 16);
+                at += *at == ' ' ? 1 : 0;
+            }
+        }
+
+        inside = inside || strcmp(line, begin) == 0;
+    }
+
+    if (file != 0) {
+        fclose(file);
+    }
+
+    return count;
+}
+
+static void real_frames(void)
+{
+    static const char *const names[] = {"hello", "command", "state", "event"};
+    for (size_t i = 0; i < 4U; i++) {
+        char name[32];
+        uint8_t packet[FRAME_MAX_WIRE];
+        uint8_t wire[FRAME_MAX_WIRE];
+        uint8_t written[FRAME_MAX_WIRE];
+        struct frame_reader reader;
+        snprintf(name, sizeof name, "%s-wire", names[i]);
+        size_t length = documented(names[i], 24, packet);
+        size_t count = documented(name, 48, wire);
+        frame_reader_init(&reader);
+        CHECK(length > FRAME_OVERHEAD);
+        CHECK_EQUAL(1, feed(&reader, wire, count));
+        CHECK_EQUAL(count, frame_write(written, packet[1], get_u16(packet + 2), packet + FRAME_HEADER, length - FRAME_OVERHEAD));
+        CHECK(memcmp(wire, written, count) == 0);
+    }
+}
+
 void frame_tests(void)
 {
+    real_frames();
     cobs_vectors();
     checksums();
     limits();
