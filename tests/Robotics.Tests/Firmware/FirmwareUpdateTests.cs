@@ -97,7 +97,7 @@ public sealed class FirmwareUpdateTests
                 await Fleet.FleetRig.Until(() => device.HasExited || update.IsCompleted, "the end");
                 await stop.CancelAsync();
                 killed += device.HasExited ? 1 : 0;
-                await ((Task)update).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await ((Task)update).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             }
 
             using var revived = Start(folder);
