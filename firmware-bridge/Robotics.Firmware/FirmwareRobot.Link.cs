@@ -321,6 +321,7 @@ public sealed partial class FirmwareRobot
 
         Trouble = null;
         _phase = Phase.Up;
+        _described.TrySetResult();
     }
 
     private void TakeState(ReadOnlySpan<byte> payload, MonotonicTime now)
