@@ -50,6 +50,32 @@ public interface IVectorEnvironment : IDisposable
     /// <summary>One step of every environment. Allocation-free.</summary>
     /// <param name="actions">[N, Da], clamped to [-1, 1] by the task.</param>
     /// <param name="step">Receives what came of it.</param>
-    /// <exception cref="SimulationDivergedException">An environment gave NaN or infinity, or its simulator warned.</exception>
+    /// <exception cref="ArgumentException">A length is wrong or an action is not finite: the caller's policy diverged, not the task.</exception>
+    /// <exception cref="SimulationDivergedException">An environment gave NaN or infinity, or its simulator warned. The message names the
+    /// environment and the seed of its episode; <see cref="Reset"/> starts over.</exception>
+    /// <exception cref="SimulatorFailedException">The simulator died, hung, never ends an episode or broke its own word.</exception>
     void Step(ReadOnlySpan<float> actions, VectorStep step);
+}
+
+/// <summary>A simulator broke its contract: it died, did not answer in time, lied about its shapes, or never ends an episode.
+/// What was learned from it so far is not touched by it.</summary>
+public sealed class SimulatorFailedException : Exception
+{
+    /// <summary>Creates the error. The message names the simulator and the next step.</summary>
+    public SimulatorFailedException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>Creates the error with its cause.</summary>
+    public SimulatorFailedException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+
+    /// <summary>Creates an unexplained error.</summary>
+    public SimulatorFailedException()
+        : base("The simulator failed.")
+    {
+    }
 }

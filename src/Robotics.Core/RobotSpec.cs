@@ -159,10 +159,10 @@ public sealed record RobotSpec
     public required string Name { get; init; }
 
     /// <summary>In the robot's own order, which every command and measurement follows; 1 to 64.</summary>
-    public required IReadOnlyList<JointSpec> Joints { get; init; }
+    public required IReadOnlyList<JointSpec> Joints { get; init => (field, _layout) = (value, null); }
 
     /// <summary>Measurements beside the joints.</summary>
-    public IReadOnlyList<SignalSpec> Signals { get; init; } = [];
+    public IReadOnlyList<SignalSpec> Signals { get; init => (field, _layout) = (value, null); } = [];
 
     /// <summary>Joint measurements this robot does not have: any of <c>joint.velocity</c>, <c>joint.effort</c>.</summary>
     public IReadOnlyList<string> Absent { get; init; } = [];
@@ -190,7 +190,7 @@ public sealed record RobotSpec
     [System.Text.Json.Serialization.JsonIgnore]
     public SignalLayout Layout => _layout ??= new SignalLayout(this);
 
-    private SignalLayout? _layout;
+    private SignalLayout? _layout; // a copy by 'with' takes it along, so what it was made of forgets it
 
     /// <summary>[Nj] default pose, rad or m.</summary>
     public float[] DefaultPose() => [.. Joints.Select(joint => joint.Default)];

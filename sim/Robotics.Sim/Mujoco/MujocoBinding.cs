@@ -26,11 +26,13 @@ internal enum SignalKind
     BodyAngularVelocity,
     SitePosition,
     SiteOrientation,
+    JointPosition,
+    JointVelocity,
 }
 
 /// <summary>One signal of the robot in the model.</summary>
 /// <param name="Kind">What it is read from.</param>
-/// <param name="Id">Sensor address, body or site.</param>
+/// <param name="Id">Sensor address, body, site, or a joint's place in qpos or qvel.</param>
 /// <param name="Offset">First element in the signal frame.</param>
 /// <param name="Length">Elements.</param>
 /// <param name="Local">Velocities in the body's frame instead of the world's.</param>
@@ -176,12 +178,14 @@ internal sealed unsafe class MujocoBinding
             "body_angular_velocity" => (SignalKind.BodyAngularVelocity, Offsets.ObjBody, "body", 3),
             "site_position" => (SignalKind.SitePosition, Offsets.ObjSite, "site", 3),
             "site_orientation" => (SignalKind.SiteOrientation, Offsets.ObjSite, "site", 4),
+            "joint_position" => (SignalKind.JointPosition, Offsets.ObjJoint, "joint", 1),
+            "joint_velocity" => (SignalKind.JointVelocity, Offsets.ObjJoint, "joint", 1),
             _ => null,
         };
         if (colon < 0 || known is not { } source)
         {
             _check.Add(path, $"of '{signal.Name}' is '{signal.Source}', expected sensor:NAME, body_position:NAME, "
-                + "body_orientation:NAME, body_linear_velocity:NAME, body_angular_velocity:NAME, site_position:NAME or site_orientation:NAME");
+                + "body_orientation:NAME, body_linear_velocity:NAME, body_angular_velocity:NAME, site_position:NAME, site_orientation:NAME, joint_position:NAME or joint_velocity:NAME");
             return default;
         }
 
@@ -192,7 +196,13 @@ internal sealed unsafe class MujocoBinding
         }
 
         int length = source.Kind == SignalKind.Sensor ? Ints(Offsets.ModelSensorDim)[id] : source.Length;
-        int at = source.Kind == SignalKind.Sensor ? Ints(Offsets.ModelSensorAdr)[id] : id;
+        int at = source.Kind switch
+        {
+            SignalKind.Sensor => Ints(Offsets.ModelSensorAdr)[id],
+            SignalKind.JointPosition => Ints(Offsets.ModelJntQposadr)[id],
+            SignalKind.JointVelocity => Ints(Offsets.ModelJntDofadr)[id],
+            _ => id,
+        };
         _check.That(length == signal.Length, $"signals[{i}].length", $"of '{signal.Name}' is {signal.Length}, and '{signal.Source}' has {length} elements in the model");
         return new(source.Kind, at, robot.Layout.Find(signal.Name)!.Offset, length, signal.Frame == "body");
     }

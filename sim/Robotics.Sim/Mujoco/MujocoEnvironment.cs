@@ -11,12 +11,19 @@ public sealed record MujocoStart
 
     /// <summary>Each of the six velocities of a free base is drawn evenly from ± this, m/s and rad/s; 0 to 10.</summary>
     public double BaseSpeed { get; init; } = 0.5;
+
+    /// <summary>Every hinge and slide of the scene, actuated or not, is moved evenly by ± this, rad and m; 0 to 1.</summary>
+    public double PositionSpread { get; init; }
+
+    /// <summary>Every velocity of the scene is changed evenly by ± this, rad/s and m/s; 0 to 10.</summary>
+    public double SpeedSpread { get; init; }
 }
 
 /// <summary>A robot in any MJCF scene, played by MuJoCo from its robot file alone.</summary>
 /// <remarks>
 /// After a step the joint measurements are new, and sensors, bodies and sites are one physics step old: MuJoCo computes them
-/// before it integrates, and policies are trained on that. <c>joint.effort</c> is what all actuators put on the joint.
+/// before it integrates, and policies are trained on that. Signals from <c>joint_position:NAME</c> and <c>joint_velocity:NAME</c>
+/// (joints without an actuator, too) are as new as the joints. <c>joint.effort</c> is what all actuators put on the joint.
 /// Velocities of bodies are in the world's frame unless the signal says <c>body</c>; orientations are w, x, y, z.
 /// <para>Holding, at every physics step. Keep: position targets stay (the last one; before any, where the robot was), a
 /// velocity target becomes 0, and a joint under plain efforts is damped, since an effort kept is not a rest. Pose: position
@@ -25,7 +32,7 @@ public sealed record MujocoStart
 /// ctrl range or an actuator with a filter can keep it from being exact.</para>
 /// Owner: one thread per instance; instances may run in parallel.
 /// </remarks>
-public sealed unsafe class MujocoEnvironment : IEnvironment
+public sealed unsafe partial class MujocoEnvironment : IEnvironment
 {
     private static readonly string[] WarningNames =
         ["INERTIA", "CONTACTFULL", "CNSTRFULL", "VGEOMFULL", "BADQPOS", "BADQVEL", "BADQACC", "BADCTRL"];
@@ -57,24 +64,22 @@ public sealed unsafe class MujocoEnvironment : IEnvironment
     /// <param name="start">How seeded starts stray; null: the defaults.</param>
     /// <exception cref="ConfigException">MuJoCo is absent, or robot, model and period disagree; every problem at once.</exception>
     public MujocoEnvironment(RobotSpec robot, TimeSpan period, MujocoStart? start = null)
+        : this(robot, Scene(robot, out string path), path, period, start)
     {
-        ArgumentNullException.ThrowIfNull(robot);
-        if (robot.Simulator is not { Kind: "mujoco", Model: { Length: > 0 } file })
-        {
-            throw new ConfigException(robot.Origin, ["simulator needs kind 'mujoco' and a model file to be played by MuJoCo"]);
-        }
+    }
 
-        MujocoLibrary.Require();
+    /// <summary>Plays <paramref name="robot"/> in a scene that is text; its simulator section is not read.</summary>
+    internal MujocoEnvironment(RobotSpec robot, string scene, string name, TimeSpan period, MujocoStart start)
+        : this(robot, SceneText(scene, name), name, period, start)
+    {
+    }
+
+    private MujocoEnvironment(RobotSpec robot, nint model, string path, TimeSpan period, MujocoStart? start)
+    {
         Robot = robot;
         Period = period;
         _start = start ?? new();
-        string path = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(robot.Origin) ?? "", file));
-        if (!File.Exists(path))
-        {
-            throw new ConfigException(robot.Origin, [$"simulator.model '{file}' does not exist; looked for {path}"]);
-        }
-
-        _model = MujocoLibrary.ReadModel(path);
+        _model = (byte*)model;
         try
         {
             var check = new ConfigCheck($"{robot.Origin} with {path}");
@@ -91,6 +96,8 @@ public sealed unsafe class MujocoEnvironment : IEnvironment
                 $"is {robot.ServoPeriodMs}, and the model's timestep is {timestep * 1000} ms; write the same in both"));
             check.Range(_start.JointFraction, 0, 1, "start.joint_fraction");
             check.Range(_start.BaseSpeed, 0, 10, "start.base_speed");
+            check.Range(_start.PositionSpread, 0, 1, "start.position_spread");
+            check.Range(_start.SpeedSpread, 0, 10, "start.speed_spread");
             check.Throw();
             _base = binding.BaseVelocity(_joints[0].Position);
             _data = MujocoLibrary.MakeData(_model);
@@ -191,6 +198,27 @@ public sealed unsafe class MujocoEnvironment : IEnvironment
         GC.SuppressFinalize(this);
     }
 
+    private static nint Scene(RobotSpec robot, out string path)
+    {
+        ArgumentNullException.ThrowIfNull(robot);
+        if (robot.Simulator is not { Kind: "mujoco", Model: { Length: > 0 } file })
+        {
+            throw new ConfigException(robot.Origin, ["simulator needs kind 'mujoco' and a model file to be played by MuJoCo"]);
+        }
+
+        MujocoLibrary.Require();
+        path = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(robot.Origin) ?? "", file));
+        return File.Exists(path)
+            ? (nint)MujocoLibrary.ReadModel(path)
+            : throw new ConfigException(robot.Origin, [$"simulator.model '{file}' does not exist; looked for {path}"]);
+    }
+
+    private static nint SceneText(string scene, string name)
+    {
+        MujocoLibrary.Require();
+        return (nint)MujocoLibrary.ReadModelText(name, scene);
+    }
+
     private double* Qpos => *(double**)(_data + Offsets.DataQpos);
 
     private double* Qvel => *(double**)(_data + Offsets.DataQvel);
@@ -224,6 +252,8 @@ public sealed unsafe class MujocoEnvironment : IEnvironment
             {
                 Qvel[_base + v] += _start.BaseSpeed * Draw(ref state);
             }
+
+            Spread(ref state);
         }
 
         _ = MujocoLibrary.TakeWarning();
@@ -232,6 +262,23 @@ public sealed unsafe class MujocoEnvironment : IEnvironment
         _diverged = null;
         MujocoLibrary.Forward(_model, _data);
         Watch();
+    }
+
+    private void Spread(ref ulong state)
+    {
+        int* types = *(int**)(_model + Offsets.ModelJntType);
+        for (int j = 0; j < *(int*)(_model + Offsets.ModelNjnt) && _start.PositionSpread > 0; j++)
+        {
+            if (types[j] == Offsets.JntHinge || types[j] == Offsets.JntSlide)
+            {
+                Qpos[(*(int**)(_model + Offsets.ModelJntQposadr))[j]] += _start.PositionSpread * Draw(ref state);
+            }
+        }
+
+        for (int v = 0; v < *(int*)(_model + Offsets.ModelNv) && _start.SpeedSpread > 0; v++)
+        {
+            Qvel[v] += _start.SpeedSpread * Draw(ref state);
+        }
     }
 
     // SplitMix64 (Steele et al. 2014), as an even number in [-1, 1).
@@ -344,6 +391,10 @@ public sealed unsafe class MujocoEnvironment : IEnvironment
             case SignalKind.SiteOrientation:
                 MujocoLibrary.MatrixToQuaternion(scratch, *(double**)(_data + Offsets.DataSiteXmat) + (9 * signal.Id));
                 return scratch;
+            case SignalKind.JointPosition:
+                return Qpos + signal.Id;
+            case SignalKind.JointVelocity:
+                return Qvel + signal.Id;
             default:
                 // MuJoCo's order: angular, then linear.
                 MujocoLibrary.ObjectVelocity(_model, _data, Offsets.ObjXbody, signal.Id, scratch, signal.Local ? 1 : 0);

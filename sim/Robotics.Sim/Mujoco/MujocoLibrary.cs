@@ -50,6 +50,8 @@ public static unsafe class MujocoLibrary
 
     internal static delegate* unmanaged<byte*, byte*, void> StepOnce { get; private set; }
 
+    internal static delegate* unmanaged<byte*, byte*, void> SetConstants { get; private set; }
+
     internal static delegate* unmanaged<byte*, int, byte*, int> NameToId { get; private set; }
 
     internal static delegate* unmanaged<byte*, int, int, byte*> IdToName { get; private set; }
@@ -128,6 +130,32 @@ public static unsafe class MujocoLibrary
         }
     }
 
+    /// <summary>Reads a model from its text; the caller deletes it.</summary>
+    /// <param name="name">A file name for messages; no such file is looked for.</param>
+    /// <param name="xml">MJCF.</param>
+    /// <exception cref="ConfigException">MuJoCo's own text, with the name.</exception>
+    internal static byte* ReadModelText(string name, string xml)
+    {
+        void* vfs = NativeMemory.AllocZeroed(Offsets.SizeOfVfs);
+        try
+        {
+            byte[] text = Encoding.UTF8.GetBytes(xml);
+            fixed (byte* file = Encoding.UTF8.GetBytes(name + '\0'))
+            {
+                var make = (delegate* unmanaged<void*, byte*, int, int>)NativeLibrary.GetExport(_handle, "mj_makeEmptyFileVFS");
+                make(vfs, file, text.Length);
+            }
+
+            text.CopyTo(new Span<byte>(*(byte**)((byte*)vfs + Offsets.VfsFiledata), text.Length));
+            return ReadModel(name, vfs);
+        }
+        finally
+        {
+            ((delegate* unmanaged<void*, void>)NativeLibrary.GetExport(_handle, "mj_deleteVFS"))(vfs);
+            NativeMemory.Free(vfs);
+        }
+    }
+
     internal static string Text(byte* text) => Marshal.PtrToStringUTF8((nint)text) ?? "";
 
     private static string? Find(IReadOnlyList<string> candidates, out nint handle)
@@ -200,6 +228,7 @@ public static unsafe class MujocoLibrary
         ResetDataKeyframe = (delegate* unmanaged<byte*, byte*, int, void>)NativeLibrary.GetExport(library, "mj_resetDataKeyframe");
         Forward = (delegate* unmanaged<byte*, byte*, void>)NativeLibrary.GetExport(library, "mj_forward");
         StepOnce = (delegate* unmanaged<byte*, byte*, void>)NativeLibrary.GetExport(library, "mj_step");
+        SetConstants = (delegate* unmanaged<byte*, byte*, void>)NativeLibrary.GetExport(library, "mj_setConst");
         NameToId = (delegate* unmanaged<byte*, int, byte*, int>)NativeLibrary.GetExport(library, "mj_name2id");
         IdToName = (delegate* unmanaged<byte*, int, int, byte*>)NativeLibrary.GetExport(library, "mj_id2name");
         ObjectVelocity = (delegate* unmanaged<byte*, byte*, int, int, double*, int, void>)NativeLibrary.GetExport(library, "mj_objectVelocity");
@@ -223,20 +252,11 @@ public static unsafe class MujocoLibrary
     /// <summary>Steps a tiny model whose nq 8, nv 7 and nu 3 differ, and compares what the table reads with what is known.</summary>
     private static string? SelfTest()
     {
-        void* vfs = NativeMemory.AllocZeroed(Offsets.SizeOfVfs);
         byte* model = null;
         byte* data = null;
         try
         {
-            byte[] xml = Encoding.UTF8.GetBytes(SelfTestModel);
-            fixed (byte* name = "self-test.xml\0"u8)
-            {
-                var make = (delegate* unmanaged<void*, byte*, int, int>)NativeLibrary.GetExport(_handle, "mj_makeEmptyFileVFS");
-                make(vfs, name, xml.Length);
-            }
-
-            xml.CopyTo(new Span<byte>(*(byte**)((byte*)vfs + Offsets.VfsFiledata), xml.Length));
-            model = ReadModel("self-test.xml", vfs);
+            model = ReadModelText("self-test.xml", SelfTestModel);
             data = MakeData(model);
             double* qpos0 = *(double**)(model + Offsets.ModelQpos0);
             double* torque = *(double**)(data + Offsets.DataQfrcActuator);
@@ -261,10 +281,6 @@ public static unsafe class MujocoLibrary
             {
                 DeleteModel(model);
             }
-
-            var delete = (delegate* unmanaged<void*, void>)NativeLibrary.GetExport(_handle, "mj_deleteVFS");
-            delete(vfs);
-            NativeMemory.Free(vfs);
         }
     }
 }

@@ -8,7 +8,8 @@ include=${1:-/usr/include}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-model="nq nv nu nbody njnt nsite nsensor nkey opt.timestep qpos0 body_rootid jnt_type jnt_qposadr jnt_dofadr jnt_bodyid jnt_limited
+model="nq nv nu nbody njnt ngeom nsite nsensor nkey opt.timestep opt.gravity qpos0 body_rootid body_mass body_inertia dof_damping
+geom_friction jnt_type jnt_qposadr jnt_dofadr jnt_bodyid jnt_limited
 jnt_range sensor_adr sensor_dim actuator_trntype actuator_trnid actuator_dyntype actuator_gaintype actuator_biastype actuator_gainprm
 actuator_biasprm actuator_gear key_ctrl"
 data="warning time qpos qvel ctrl actuator_force qfrc_actuator xpos xquat site_xpos site_xmat sensordata"

@@ -13,6 +13,7 @@ internal static class RunCommand
     {
         var policy = new Argument<string?>("policy") { Description = PolicyChoice.Help + " (default: that, for 30 s)", Arity = ArgumentArity.ZeroOrOne };
         var robot = new Option<string>("--robot", "-r") { Description = RobotChoice.Help, HelpName = "ROBOT", DefaultValueFactory = _ => "sim:push-t" };
+        var gap = new Option<string?>("--gap") { Description = RobotChoice.GapHelp, HelpName = "LIST" };
         var duration = new Option<double?>("--duration", "-d") { Description = "seconds from the first action to the end; default: until stopped", HelpName = "S" };
         var command = new Option<string[]>("--command", "-c")
         {
@@ -41,11 +42,11 @@ internal static class RunCommand
               robotics run my-policy --robot robot.json --command vx=1.0 --duration 5
               robotics run my-policy --robot mqtt:go1 --broker mqtt://10.0.0.5 --json
             """)
-        { policy, robot, duration, command, seed, record, noRecord, report, providers, direct, lockStep, exitOnHold, ordinary, json };
+        { policy, robot, gap, duration, command, seed, record, noRecord, report, providers, direct, lockStep, exitOnHold, ordinary, json };
         var broker = new BrokerFlags(run);
         run.SetGuardedAction((parsed, cancellation) =>
         {
-            var choice = RobotChoice.Parse(parsed.GetRequiredValue(robot));
+            var choice = RobotChoice.Parse(parsed.GetRequiredValue(robot), parsed.GetValue(gap));
             bool recorded = !parsed.GetValue(noRecord);
             string? file = recorded ? parsed.GetValue(record) ?? DefaultRecord(choice) : null;
             var request = new RunRequest
@@ -84,8 +85,7 @@ internal static class RunCommand
 
     private static string DefaultRecord(RobotChoice robot)
     {
-        string name = robot.MqttName ?? (robot.File is { } file ? Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(file))!) : "push-t");
         string time = TimeProvider.System.GetUtcNow().ToString("yyyyMMdd-HHmmss-fff", CultureInfo.InvariantCulture);
-        return Path.Combine("runs", $"{time}-{name}.mcap");
+        return Path.Combine("runs", $"{time}-{robot.Name}.mcap");
     }
 }

@@ -12,7 +12,8 @@ internal static class SimRobotCommand
 {
     public static Command Create()
     {
-        var robot = new Argument<string>("robot") { Description = "sim:push-t or a robot.json with a simulator", DefaultValueFactory = _ => "sim:push-t" };
+        var robot = new Argument<string>("robot") { Description = "sim:push-t, sim:TASK (a learning task) or a robot.json with a simulator", DefaultValueFactory = _ => "sim:push-t" };
+        var gap = new Option<string?>("--gap") { Description = RobotChoice.GapHelp, HelpName = "LIST" };
         var seed = new Option<ulong>("--seed") { Description = "start of the episode; 0 is the nominal one", HelpName = "N" };
         var duration = new Option<double?>("--duration", "-d") { Description = "seconds; default: until stopped", HelpName = "S" };
         var stateDelay = new Option<double>("--state-delay") { Description = "delays every state frame, ms; for link tests", HelpName = "MS" };
@@ -28,15 +29,16 @@ internal static class SimRobotCommand
               robotics broker &
               robotics sim-robot robot.json &
               robotics run my-policy --robot mqtt:my-robot
+              robotics sim-robot sim:runner --gap gravity=2
             """)
-        { robot, seed, duration, stateDelay, commandDelay, delayAfter, ramp, drop, json };
+        { robot, gap, seed, duration, stateDelay, commandDelay, delayAfter, ramp, drop, json };
         var broker = new BrokerFlags(command);
         command.SetGuardedAction(async (parsed, cancellation) =>
         {
-            var choice = RobotChoice.Parse(parsed.GetRequiredValue(robot));
+            var choice = RobotChoice.Parse(parsed.GetRequiredValue(robot), parsed.GetValue(gap));
             if (!choice.IsSimulated)
             {
-                throw new ConfigException("command line", ["sim-robot plays sim:push-t or a robot.json, not a robot that is on MQTT already"]);
+                throw new ConfigException("command line", ["sim-robot plays sim:push-t, sim:TASK or a robot.json, not a robot that is on MQTT already"]);
             }
 
             var fault = new LinkFault
