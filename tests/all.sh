@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 needed=()
 have() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 if command -v apt-get >/dev/null; then
-    for package in gcc libc6-dev libmujoco2.2.2 libmujoco-dev mosquitto; do
+    for package in gcc make libc6-dev libmujoco2.2.2 libmujoco-dev mosquitto; do
         have "$package" || needed+=("$package")
     done
     if [ ${#needed[@]} -gt 0 ]; then

@@ -25,6 +25,7 @@ public sealed partial class CommandIntake
     private (ulong Sequence, long AgeNs) _applied;
     private (ulong Sequence, long AgeNs) _appliedBefore; // of an earlier lease: not this controller's
     private long _maxAgeNs;
+    private long _robotAheadNs; // the local robot's clock minus this machine's, which is the one that the wire knows
     private bool _active; // fresh commands drive the robot
     private bool _claimed; // the local robot; only TakeOver and GiveBack touch it
     private HoldReason _block = HoldReason.None; // why commands are not taken until somebody resumes
@@ -90,6 +91,7 @@ public sealed partial class CommandIntake
             measured.Signals.CopyTo(_signals, 0);
             _measured = true;
             _measuredHere = now;
+            _robotAheadNs = measured.MeasuredAt.NanosecondsSince(measured.MeasuredAtLocal);
             (_localMode, _localReason) = (measured.Mode, measured.ModeReason);
             if (_localMode is RobotMode.Fault or RobotMode.EmergencyStop && (_active || (_lease is not null && _block == HoldReason.None)))
             {
@@ -107,7 +109,7 @@ public sealed partial class CommandIntake
 
             var (mode, reasonNow) = Now();
             return new(
-                ++_states, measured.MeasuredAt, now, mode, reasonNow, _lease?.Epoch ?? 0, ours ? _applied.Sequence : 0, ours ? _applied.AgeNs : 0,
+                ++_states, measured.MeasuredAtLocal, now, mode, reasonNow, _lease?.Epoch ?? 0, ours ? _applied.Sequence : 0, ours ? _applied.AgeNs : 0,
                 (uint)DroppedInAll());
         }
     }
@@ -134,6 +136,12 @@ public sealed partial class CommandIntake
             if (_active && now - _measuredHere > _options.MaxMeasurementAge)
             {
                 HoldFor(HoldReason.RobotMissing, $"no measurement for {_options.MaxMeasurementAge.TotalMilliseconds:F0} ms");
+            }
+
+            // A robot on a wire that was pulled: what it does when it is back is decided anew.
+            if (_active && _local.Link is { Up: false } link)
+            {
+                HoldFor(link.Reason, $"the robot cannot be reached: {Episodes.Words.Of(link.Reason)}");
             }
 
             if (now <= lease.ExpiresAt)
@@ -249,7 +257,7 @@ public sealed partial class CommandIntake
         var elapsed = since < lease.Period ? lease.Period : since > 2 * lease.Period ? 2 * lease.Period : since;
         var asked = TimeSpan.FromMicroseconds(header.ValidForUs);
         var validFor = asked < _options.MaxValidFor ? asked : _options.MaxValidFor;
-        var command = lease.Gate.Apply(_signals, _target, elapsed, new CommandStamp(header.Sequence, header.ObservedAt, validFor), out var report);
+        var command = lease.Gate.Apply(_signals, _target, elapsed, new CommandStamp(header.Sequence, new(header.ObservedAt.Nanoseconds + _robotAheadNs), validFor), out var report);
         if (report.Refused)
         {
             HoldFor(HoldReason.LimitViolation, $"the robot side's safety gate refused command {header.Sequence}: {report.Reasons}");

@@ -1,8 +1,11 @@
 using System.Reflection;
+using Robotics.Firmware.Servos;
+using Robotics.Firmware.Virtual;
 using Robotics.Fleet;
 using Robotics.Packages;
 using Robotics.Sim;
 using Robotics.Sim.Tasks;
+using Robotics.Tests.Firmware;
 using Robotics.Tests.Fleet;
 
 namespace Robotics.Tests.Contracts;
@@ -94,12 +97,44 @@ internal sealed class MqttRobotFixture : IRobotFixture
     }
 }
 
+/// <summary>Six virtual servos at a pseudo-terminal.</summary>
+internal abstract class ServoArmFixture(ServoProtocol protocol) : IRobotFixture
+{
+    private ServoRig? _rig;
+    private ServoArm? _arm;
+
+    public Type Kind => typeof(ServoArm);
+
+    public Task<IRobot> Start()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "pseudo-terminals are Linux here");
+        _rig = new(protocol);
+        _arm = _rig.Connect();
+        return Task.FromResult<IRobot>(_arm);
+    }
+
+    public Task TakeElsewhere() => _arm!.ClaimAsync(CommandMode.Native(_arm.Spec), CancellationToken.None);
+
+    public ValueTask DisposeAsync()
+    {
+        _arm?.Dispose();
+        _rig?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>Dynamixel servos.</summary>
+internal sealed class DynamixelArmFixture() : ServoArmFixture(ServoProtocol.Dynamixel);
+
+/// <summary>Feetech servos.</summary>
+internal sealed class FeetechArmFixture() : ServoArmFixture(ServoProtocol.Feetech);
+
 /// <summary>What every robot promises, wherever it stands.</summary>
 public sealed class RobotContract
 {
     public static TheoryData<string> Fixtures => [.. All.Select(type => type.Name)];
 
-    private static IEnumerable<Type> All => typeof(RobotContract).Assembly.GetTypes().Where(type => type.IsClass && type.IsAssignableTo(typeof(IRobotFixture)));
+    private static IEnumerable<Type> All => typeof(RobotContract).Assembly.GetTypes().Where(type => type is { IsClass: true, IsAbstract: false } && type.IsAssignableTo(typeof(IRobotFixture)));
 
     [Fact]
     public async Task EveryRobotHasAFixture()

@@ -71,7 +71,7 @@ internal sealed class BodyRobot(TimeProvider clock, double statePeriodMs = 5) : 
         {
             _position.CopyTo(into.Signals, 0);
             into.Sequence = ++_sequence;
-            into.MeasuredAt = MonotonicTime.Now(clock);
+            into.MeasuredAt = into.MeasuredAtLocal = MonotonicTime.Now(clock);
             into.Mode = Reports ?? (Stopped ? RobotMode.EmergencyStop : HoldsNow ? RobotMode.Holding : RobotMode.Active);
             into.AppliedCommand = _applied;
             into.ActionAgeNs = _age;
