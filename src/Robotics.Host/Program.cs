@@ -18,6 +18,8 @@ var root = new RootCommand("""
     DemoCommand.Create(),
     RunCommand.Create(),
     SimRobotCommand.Create(),
+    BridgeCommand.Create(),
+    DeviceCommand.Create(),
     BrokerCommand.Create(),
     ControlCommand.Create(),
     CheckCommand.Create(),

@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.Globalization;
 using Robotics.Fleet;
 using Robotics.Host.Running;
-using Robotics.Packages;
 using Robotics.Sim;
 using Robotics.Sim.Mujoco;
 
@@ -52,23 +50,13 @@ internal static class SimRobotCommand
             var at = broker.ReadOrLocal(parsed);
             ProcessPriority.Raise();
             using var simulated = new SimulatedRobot(choice.Simulate(), parsed.GetValue(seed));
-            await using var server = new RobotServer(simulated, RobotFile.Write(simulated.Spec), at, new RobotServerOptions
+            var options = new RobotServerOptions
             {
                 Fault = fault == new LinkFault { After = fault.After, Ramp = fault.Ramp } ? null : fault,
                 ClearEmergencyStop = simulated.ClearEmergencyStop,
-            });
-            server.Raised = happened => Say(asJson, "event", $"{Episodes.Words.Of(happened.Mode)}: {happened.Text}");
+            };
             simulated.StartRealTime();
-            var connected = server.StartAsync(cancellation);
-            if (await Task.WhenAny(connected, Task.Delay(TimeSpan.FromSeconds(2), cancellation)).ConfigureAwait(false) != connected)
-            {
-                Console.Error.WriteLine($"robotics: no broker at {at} yet ({server.LinkFailure}); still trying. 'robotics broker' starts one.");
-            }
-
-            await connected.ConfigureAwait(false);
-            Say(asJson, "ready", $"robot '{simulated.Spec.Name}' is on {at}; Ctrl-C ends it");
-            var end = parsed.GetValue(duration) is { } seconds ? MonotonicTime.SystemNow() + TimeSpan.FromSeconds(seconds) : new MonotonicTime(long.MaxValue);
-            while (!cancellation.IsCancellationRequested && MonotonicTime.SystemNow() < end)
+            return await RobotOnBroker.ServeAsync(simulated, at, options, asJson, parsed.GetValue(duration), _ =>
             {
                 // A simulator that broke inside native code never returns from its step; its own words are kept here.
                 if (simulated.Fault is { } diverged)
@@ -80,29 +68,8 @@ internal static class SimRobotCommand
                 {
                     throw new SimulationDivergedException($"robot '{simulated.Spec.Name}' stopped: MuJoCo said: {broken}");
                 }
-
-                await Task.Delay(50, CancellationToken.None).ConfigureAwait(false);
-            }
-
-            var status = server.Status;
-            Say(asJson, "end", string.Create(CultureInfo.InvariantCulture,
-                $"{status.StatesSent} states sent, {status.Accepted} commands taken, {status.DeadManHolds} dead-man holds, dropped: {Dropped(status)}"));
-            return ExitCode.Done;
+            }, cancellation).ConfigureAwait(false);
         });
         return command;
     }
-
-    private static string Dropped(RobotServerStatus status)
-    {
-        var reasons = Enum.GetValues<CommandDrop>().Where(why => status.DroppedFor(why) > 0).Select(why => $"{status.DroppedFor(why)} {Episodes.Words.Of(why)}");
-        return status.DroppedInAll == 0 ? "none" : string.Join(", ", reasons);
-    }
-
-    private static void Say(bool json, string type, string text) => Console.WriteLine(json
-        ? JsonText.Object(writer =>
-        {
-            writer.WriteString("type", type);
-            writer.WriteString("text", text);
-        }, indented: false)
-        : text);
 }

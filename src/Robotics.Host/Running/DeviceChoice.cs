@@ -1,0 +1,57 @@
+using Robotics.Firmware.Dynamixel;
+using Robotics.Firmware.Feetech;
+using Robotics.Firmware.Serial;
+using Robotics.Firmware.Servos;
+
+namespace Robotics.Host.Running;
+
+/// <summary>Which device at the end of a wire a person named.</summary>
+/// <param name="Text">As written.</param>
+/// <param name="Kind"><c>dynamixel</c> or <c>feetech</c>.</param>
+/// <param name="Port">The serial port.</param>
+/// <param name="Baud">Bits per second.</param>
+internal sealed record DeviceChoice(string Text, string Kind, string Port, int Baud)
+{
+    /// <summary>Help text of every argument that names a device.</summary>
+    public const string Help = "dynamixel:PORT or feetech:PORT; 'robotics device list' names the ports";
+
+    // As the servos come from the factory.
+    private static readonly Dictionary<string, int> FactoryBaud = new() { ["dynamixel"] = 57_600, ["feetech"] = 1_000_000 };
+
+    /// <summary>Reads what a person wrote.</summary>
+    /// <param name="text">The device.</param>
+    /// <param name="baud">Bits per second; null: as the servos come from the factory.</param>
+    /// <exception cref="ConfigException">It names no device of these kinds, or the rate makes no sense.</exception>
+    public static DeviceChoice Parse(string text, int? baud)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        string[] parts = text.Split(':', 2);
+        var check = new ConfigCheck("command line");
+        check.That(parts.Length == 2 && parts[1].Length > 0 && FactoryBaud.ContainsKey(parts[0]), "", $"device '{text}' is none of: {Help}");
+        check.Range(baud ?? 50, 50, 16_000_000, "--baud");
+        check.Throw();
+        return new(text, parts[0], parts[1], baud ?? FactoryBaud[parts[0]]);
+    }
+
+    /// <summary>Opens the servos' wire.</summary>
+    /// <exception cref="IOException">The port is not there, in use, or not a serial port.</exception>
+    public IServoBus OpenBus()
+    {
+        var line = SerialLine.Open(Port, Baud);
+        return Kind == "dynamixel" ? new DynamixelBus(line) : new FeetechBus(line);
+    }
+
+    /// <summary>The same for a person who may have mistyped the port.</summary>
+    /// <exception cref="ConfigException">The port is not there, in use, or not a serial port.</exception>
+    public IServoBus OpenBusOrExplain()
+    {
+        try
+        {
+            return OpenBus();
+        }
+        catch (IOException absent)
+        {
+            throw SerialPorts.Absent(absent);
+        }
+    }
+}
