@@ -85,8 +85,7 @@ public sealed partial class ServoArm : IRobot
         }
         catch (IOException absent)
         {
-            string ports = string.Join(", ", SerialPorts.List().Select(port => port.Path)) is { Length: > 0 } list ? list : "none";
-            throw new ConfigException($"{absent.Message} Ports here: {ports}.", absent);
+            throw SerialPorts.Absent(absent);
         }
 
         var arm = new ServoArm(robot, motors, options, open, bus);
