@@ -55,7 +55,8 @@ internal static class BridgeCommand
             return await RobotOnBroker.ServeAsync(wired.Robot, at, new RobotServerOptions { ClearEmergencyStop = wired.Clear },
                 parsed.GetValue(json), parsed.GetValue(duration), say =>
                 {
-                    if (wired.Robot.Link.Up != up)
+                    // A claim that was lost with the wire or a fault is no lost robot: it is there, and holds.
+                    if (wired.Robot.Link.Reason is not (HoldReason.LinkLost or HoldReason.RobotMissing) != up)
                     {
                         up = !up;
                         say(up ? "found" : "lost", up
