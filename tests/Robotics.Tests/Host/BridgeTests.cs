@@ -48,7 +48,8 @@ public sealed class BridgeTests : IDisposable
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
 
-        Assert.All(Encoders(rig).Zip(stood), pair => Assert.InRange(pair.First, pair.Second - 60, pair.Second + 60)); // a moving joint needs some way to stop
+        // A servo finishes the goal it had, a fraction of a second ahead; the commanded place is 900 ticks away.
+        Assert.All(Encoders(rig).Zip(stood), pair => Assert.InRange(pair.First, pair.Second - 200, pair.Second + 200));
         bridge.Interrupt();
         Assert.Equal(0, bridge.WaitForExit(TimeSpan.FromSeconds(20)));
     }
