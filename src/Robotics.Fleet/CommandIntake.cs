@@ -100,6 +100,12 @@ public sealed partial class CommandIntake
                 HoldFor(reason, "the robot itself reports it");
             }
 
+            // A robot that was lost and found again, or whose fault is over, follows nothing until a hold is commanded: say so.
+            if (_active && _localMode == RobotMode.Holding && (_localReason is HoldReason.LinkLost or HoldReason.RobotFault))
+            {
+                HoldFor(_localReason, "the robot holds by itself");
+            }
+
             _applied = (measured.AppliedCommand, measured.ActionAgeNs);
             bool ours = _lease is not null && _applied != _appliedBefore;
             if (ours)

@@ -122,15 +122,19 @@ public sealed class DynamixelBus(ISerialLine line) : IServoBus
             return ReplyStatus.Gone;
         }
 
-        var worst = ReplyStatus.Ok;
-        for (int i = 0; i < ids.Length; i++)
+        int left = ids.Length;
+        var deadline = _port.Deadline();
+        while (left > 0 && TryAnswer(ref deadline, out var packet))
         {
-            var reply = Await(ids[i], registers[i].Length, out var data);
-            worst = reply.Status > worst ? reply.Status : worst;
-            values[i] = reply.Ok ? registers[i].Decode(data) : values[i];
+            int which = ids.IndexOf(packet.Id);
+            if (which >= 0 && packet.Parameters.Length == 1 + registers[which].Length)
+            {
+                values[which] = registers[which].Decode(packet.Parameters[1..]);
+                left--;
+            }
         }
 
-        return worst;
+        return Outcome(left);
     }
 
     /// <inheritdoc/>
@@ -143,24 +147,34 @@ public sealed class DynamixelBus(ISerialLine line) : IServoBus
             return ReplyStatus.Gone;
         }
 
-        var worst = ReplyStatus.Ok;
-        bool alert = false;
-        for (int i = 0; i < ids.Length; i++)
+        foreach (ref var state in states)
         {
-            ref var state = ref states[i];
-            var reply = Await(ids[i], BlockLength, out var data);
-            state.Answered = reply.Ok;
-            worst = reply.Status > worst ? reply.Status : worst;
-            if (reply.Ok)
+            state.Answered = false;
+        }
+
+        // Whoever is silent must not cost the others their answers.
+        int left = ids.Length;
+        bool alert = false;
+        var deadline = _port.Deadline();
+        while (left > 0 && TryAnswer(ref deadline, out var packet))
+        {
+            int which = ids.IndexOf(packet.Id);
+            if (which < 0 || states[which].Answered || packet.Parameters.Length != 1 + BlockLength)
             {
-                state.Load = (float)(Value(_load, data) * _load.Scale); // what the drive puts out; present_load means something else on each model
-                state.Velocity = (float)(Value(_velocity, data) * _velocity.Scale);
-                state.Position = Value(_position, data);
-                state.Voltage = (float)(Value(_voltage, data) * _voltage.Scale);
-                state.Temperature = Value(_temperature, data);
-                state.Faults = (reply.Error & XSeries.Alert) == 0 ? 0 : -1;
-                alert |= state.Faults != 0;
+                continue;
             }
+
+            ref var state = ref states[which];
+            var data = packet.Parameters[1..];
+            state.Answered = true;
+            state.Load = (float)(Value(_load, data) * _load.Scale); // what the drive puts out; present_load means something else on each model
+            state.Velocity = (float)(Value(_velocity, data) * _velocity.Scale);
+            state.Position = Value(_position, data);
+            state.Voltage = (float)(Value(_voltage, data) * _voltage.Scale);
+            state.Temperature = Value(_temperature, data);
+            state.Faults = (packet.Parameters[0] & XSeries.Alert) == 0 ? 0 : -1;
+            alert |= state.Faults != 0;
+            left--;
         }
 
         // An alert says only that there is something in the hardware error register.
@@ -173,7 +187,7 @@ public sealed class DynamixelBus(ISerialLine line) : IServoBus
             }
         }
 
-        return worst;
+        return Outcome(left);
 
         static int Value(ServoRegister register, ReadOnlySpan<byte> block) => register.Decode(block[(register.Address - BlockStart)..]);
     }
@@ -221,6 +235,26 @@ public sealed class DynamixelBus(ISerialLine line) : IServoBus
 
     private bool Tell(DynamixelInstruction instruction, ReadOnlySpan<byte> parameters) =>
         _port.Send(_frame.AsSpan(0, DynamixelFrame.Write(_frame, DynamixelFrame.Broadcast, instruction, parameters)));
+
+    /// <summary>The next good answer of anybody, each within the patience after the one before.</summary>
+    private bool TryAnswer(ref MonotonicTime deadline, out DynamixelPacket packet)
+    {
+        do
+        {
+            while (DynamixelFrame.TryTake(_port.Received, out packet))
+            {
+                if (packet.Instruction == DynamixelInstruction.Status && !packet.Parameters.IsEmpty && (packet.Parameters[0] & ~XSeries.Alert) == 0)
+                {
+                    deadline = _port.Deadline();
+                    return true;
+                }
+            }
+        }
+        while (_port.Receive(deadline));
+        return false;
+    }
+
+    private ReplyStatus Outcome(int unanswered) => unanswered == 0 ? ReplyStatus.Ok : _port.Gone ? ReplyStatus.Gone : ReplyStatus.Silent;
 
     private ServoReply Await(byte id, int expected, out ReadOnlySpan<byte> data)
     {

@@ -137,25 +137,39 @@ public sealed class FeetechBus : IServoBus
             return ReplyStatus.Gone;
         }
 
-        var worst = ReplyStatus.Ok;
-        for (int i = 0; i < ids.Length; i++)
+        foreach (ref var state in states)
         {
-            ref var state = ref states[i];
-            var reply = Await(ids[i], BlockLength, out var data);
-            state.Answered = reply.Ok;
-            worst = reply.Status > worst ? reply.Status : worst;
-            if (reply.Ok)
+            state.Answered = false;
+        }
+
+        // Whoever is silent must not cost the others their answers.
+        int left = ids.Length;
+        var deadline = _port.Deadline();
+        do
+        {
+            while (left > 0 && FeetechFrame.TryTake(_port.Received, BlockLength, out var packet))
             {
+                int which = ids.IndexOf(packet.Id);
+                if (which < 0 || states[which].Answered)
+                {
+                    continue;
+                }
+
+                ref var state = ref states[which];
+                var data = packet.Parameters;
+                state.Answered = true;
                 state.Position = Value(_position, data);
                 state.Velocity = (float)(Value(_velocity, data) * _velocity.Scale);
                 state.Load = (float)(Value(_load, data) * _load.Scale);
                 state.Voltage = (float)(Value(_voltage, data) * _voltage.Scale);
                 state.Temperature = Value(_temperature, data);
-                state.Faults = Value(_hardwareError, data) | reply.Error;
+                state.Faults = Value(_hardwareError, data) | packet.Code;
+                deadline = _port.Deadline();
+                left--;
             }
         }
-
-        return worst;
+        while (left > 0 && _port.Receive(deadline));
+        return left == 0 ? ReplyStatus.Ok : _port.Gone ? ReplyStatus.Gone : ReplyStatus.Silent;
 
         static int Value(ServoRegister register, ReadOnlySpan<byte> block) => register.Decode(block[(register.Address - BlockStart)..]);
     }

@@ -39,6 +39,15 @@ public static class SerialPorts
         return [.. found.Values];
     }
 
+    /// <summary>What to tell a person whose port could not be opened: why, and which ports there are.</summary>
+    /// <param name="absent">As <see cref="SerialLine.Open"/> threw it.</param>
+    public static ConfigException Absent(IOException absent)
+    {
+        ArgumentNullException.ThrowIfNull(absent);
+        string ports = string.Join(", ", List().Select(port => port.Path)) is { Length: > 0 } list ? list : "none";
+        return new($"{absent.Message} Ports here: {ports}.", absent);
+    }
+
     /// <summary>Device of each link in <paramref name="folder"/>, with the link.</summary>
     private static Dictionary<string, string> Links(string folder)
     {

@@ -23,6 +23,19 @@ public readonly record struct ServoReply(ReplyStatus Status, byte Error)
 {
     /// <summary>True when it was answered.</summary>
     public bool Ok => Status == ReplyStatus.Ok;
+
+    /// <summary>Asks up to three times: a single lost packet is no missing servo. For setting up, not for every cycle.</summary>
+    public static ServoReply Insist(Func<ServoReply> ask)
+    {
+        const int Attempts = 3;
+        var reply = ask();
+        for (int attempt = 1; attempt < Attempts && reply.Status == ReplyStatus.Silent; attempt++)
+        {
+            reply = ask();
+        }
+
+        return reply;
+    }
 }
 
 /// <summary>What a servo measures, in SI units but for its own ticks.</summary>

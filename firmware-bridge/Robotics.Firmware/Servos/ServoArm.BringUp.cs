@@ -2,8 +2,6 @@ namespace Robotics.Firmware.Servos;
 
 public sealed partial class ServoArm
 {
-    private const int Attempts = 3; // a single lost packet is no missing servo
-
     /// <summary>Checks every servo and prepares it to hold where it is; says everything that stands against it.</summary>
     private List<string> BringUp(IServoBus bus)
     {
@@ -11,7 +9,7 @@ public sealed partial class ServoArm
         for (int j = 0; j < _motors.Length; j++)
         {
             string servo = $"servo {_ids[j]} '{_motors[j].Name}'";
-            var reply = Try(() => bus.Ping(_ids[j], out _));
+            var reply = ServoReply.Insist(() => bus.Ping(_ids[j], out _));
             if (!reply.Ok)
             {
                 problems.Add($"{servo}: {bus.Explain(reply)} to a ping; check its power, cable and id ('robotics device info' asks every id)");
@@ -27,7 +25,7 @@ public sealed partial class ServoArm
             return problems;
         }
 
-        if (bus.ReadStates(_ids, _states) != ReplyStatus.Ok)
+        if (!ServoReply.Insist(() => new(bus.ReadStates(_ids, _states), 0)).Ok)
         {
             return ["a servo stopped answering while the arm was being prepared"];
         }
@@ -78,7 +76,7 @@ public sealed partial class ServoArm
 
         var limit = table["torque_limit"];
         float share = _options.TorqueLimits.GetValueOrDefault(motor.Name, _options.TorqueLimit);
-        var reply = Try(() => bus.Write(id, limit, (int)Math.Round(share * limit.Maximum)));
+        var reply = ServoReply.Insist(() => bus.Write(id, limit, (int)Math.Round(share * limit.Maximum)));
         if (!reply.Ok)
         {
             problems.Add($"its torque limit cannot be set: {bus.Explain(reply)}");
@@ -89,7 +87,7 @@ public sealed partial class ServoArm
         int Read(string name)
         {
             int value = 0;
-            var answer = Try(() => bus.Read(id, table[name], out value));
+            var answer = ServoReply.Insist(() => bus.Read(id, table[name], out value));
             if (!answer.Ok)
             {
                 problems.Add($"its {name} cannot be read: {bus.Explain(answer)}");
@@ -97,18 +95,6 @@ public sealed partial class ServoArm
 
             return value;
         }
-    }
-
-    private static ServoReply Try(Func<ServoReply> ask)
-    {
-        ServoReply reply;
-        int left = Attempts;
-        do
-        {
-            reply = ask();
-        }
-        while (reply.Status == ReplyStatus.Silent && --left > 0);
-        return reply;
     }
 
     private void Lose(IServoBus bus, Loss how)

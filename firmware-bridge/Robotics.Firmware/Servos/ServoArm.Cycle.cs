@@ -20,6 +20,7 @@ public sealed partial class ServoArm
     private HoldReason _reason = HoldReason.None;
     private HoldReason _block = HoldReason.None; // why no command is followed until a hold or a claim
     private int _claimSeen;
+    private int _holdSeen;
     private int _faults;
     private bool _torque;
     private MonotonicTime _whole;   // when every servo answered last
@@ -105,13 +106,20 @@ public sealed partial class ServoArm
             _block = HoldReason.None;
         }
 
+        int holds = Volatile.Read(ref _holds);
+        if (holds != _holdSeen)
+        {
+            _holdSeen = holds;
+            _active.Hold = true;
+            _block = HoldReason.None;
+        }
+
         if (_orders.Take() && _orders.Front is var order && order.Claim == claim)
         {
             _active.Hold = order.Hold;
             _active.Arrived = order.Arrived;
             _active.Stamp = order.Stamp;
             order.Target.CopyTo(_active.Target, 0);
-            _block = order.Hold ? HoldReason.None : _block;
         }
     }
 

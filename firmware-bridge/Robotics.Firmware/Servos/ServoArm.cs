@@ -34,6 +34,7 @@ public sealed partial class ServoArm : IRobot
     private volatile string? _trouble;
     private bool _claimed;
     private int _claims;
+    private int _holds;
     private bool _read;
     private long _cycles;
     private long _roundTripNs;
@@ -85,8 +86,7 @@ public sealed partial class ServoArm : IRobot
         }
         catch (IOException absent)
         {
-            string ports = string.Join(", ", SerialPorts.List().Select(port => port.Path)) is { Length: > 0 } list ? list : "none";
-            throw new ConfigException($"{absent.Message} Ports here: {ports}.", absent);
+            throw SerialPorts.Absent(absent);
         }
 
         var arm = new ServoArm(robot, motors, options, open, bus);
@@ -190,6 +190,11 @@ public sealed partial class ServoArm : IRobot
     /// <inheritdoc/>
     public void Send(in SafeCommand command)
     {
+        if (command.IsHold)
+        {
+            Volatile.Write(ref _holds, _holds + 1); // the newest order wins, but no hold is lost to a command behind it
+        }
+
         var order = _orders.Back;
         order.Hold = command.IsHold;
         order.Claim = Volatile.Read(ref _claims);

@@ -70,6 +70,11 @@ internal sealed class ServoPort(ISerialLine line, int capacity) : IDisposable
             {
                 _echo = 0; // noise on the wire: the packets' checksums sort it out
             }
+
+            if (_echo == 0 && !Received.Bytes.IsEmpty)
+            {
+                return true; // the answer came in one piece with the echo
+            }
         }
     }
 

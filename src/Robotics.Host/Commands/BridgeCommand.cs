@@ -1,44 +1,92 @@
 using System.CommandLine;
+using Robotics.Firmware;
+using Robotics.Firmware.Servos;
+using Robotics.Firmware.Wire;
+using Robotics.Fleet;
 using Robotics.Host.Running;
 using Robotics.Packages;
 
 namespace Robotics.Host.Commands;
 
-/// <summary><c>robotics bridge</c>: a robot on a serial line, on MQTT like any other.</summary>
+/// <summary><c>robotics bridge</c>: a robot at the end of a wire, on MQTT like any other.</summary>
 internal static class BridgeCommand
 {
     public static Command Create()
     {
-        var device = DeviceChoice.Option();
-        var baud = DeviceChoice.BaudOption();
-        var robot = new Option<string?>("--robot", "-r") { Description = "robot.json of the robot; a device on serial: describes itself when left out", HelpName = "FILE" };
-        var calibration = new Option<string?>("--calibration") { Description = "of servos, as LeRobot writes it", HelpName = "FILE" };
+        var device = new Option<string>("--device") { Description = DeviceChoice.Help, HelpName = "KIND:PORT", Required = true };
+        var robot = new Option<string?>("--robot") { Description = "robot.json: joints, limits, and what holding means; a device on serial: describes itself when left out", HelpName = "FILE" };
+        var calibration = new Option<string?>("--calibration") { Description = "of servos, also LeRobot's; 'robotics device calibrate' makes one", HelpName = "FILE" };
+        var baud = new Option<int?>("--baud") { Description = "bits per second; default: as the device comes from the factory", HelpName = "N" };
+        var torque = new Option<float>("--torque-limit") { Description = "share of the largest torque that every joint may use, 0.05 to 1", HelpName = "P", DefaultValueFactory = _ => 1 };
         var duration = new Option<double?>("--duration", "-d") { Description = "seconds; default: until stopped", HelpName = "S" };
         var json = new Option<bool>("--json") { Description = "one JSON object a line instead of text" };
         var command = new Command("bridge", """
-            Puts a robot that is on a serial line on MQTT: a microcontroller that speaks firmware-bridge/PROTOCOL.md, or an arm of smart
-            servos. To a controller it looks like 'robotics sim-robot', with the same gate and dead-man timer; the device has its own
-            below. A cable that is pulled and plugged in again finds the robot holding.
+            Exposes a robot at the end of a wire on MQTT, with its own gate and dead-man timer; it holds whenever anything is missing.
+
+            A cable that is pulled and plugged in again is found again; the robot then holds until somebody resumes.
 
             Examples:
-              robotics bridge --device serial:/dev/serial/by-id/usb-... --broker mqtt://10.0.0.5
-              robotics bridge --device feetech:/dev/ttyACM0 --robot so101.json --calibration so101-calibration.json
+              robotics broker &
+              robotics bridge --device feetech:/dev/serial/by-id/usb-... --robot robot.json --calibration arm.json &
+              robotics run my-policy --robot mqtt:my-arm
+              robotics bridge --device serial:/dev/serial/by-id/usb-...      # firmware-bridge/PROTOCOL.md
             """)
-        { device, baud, robot, calibration, duration, json };
+        { device, robot, calibration, baud, torque, duration, json };
         var broker = new BrokerFlags(command);
         command.SetGuardedAction(async (parsed, cancellation) =>
         {
-            var at = broker.ReadOrLocal(parsed);
             var choice = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud));
-            ProcessPriority.Raise();
-            using var found = await choice.RobotAsync(parsed.GetValue(robot), parsed.GetValue(calibration), cancellation).ConfigureAwait(false);
-            await new RobotSide(found.Robot, RobotFile.Write(found.Robot.Spec), at, parsed.GetValue(json))
+            var at = broker.ReadOrLocal(parsed);
+            string? file = parsed.GetValue(robot), motors = parsed.GetValue(calibration);
+            if (!choice.IsDevice)
             {
-                Options = new() { ClearEmergencyStop = found.Clear },
-                Trouble = found.Trouble,
-            }.RunAsync(parsed.GetValue(duration), cancellation).ConfigureAwait(false);
-            return ExitCode.Done;
+                var check = new ConfigCheck("command line");
+                check.That(file is not null, "--robot", "is missing: servos do not say what robot they are");
+                check.That(motors is not null, "--calibration", "is missing; 'robotics device calibrate' makes one, LeRobot's files work as well");
+                check.Throw();
+            }
+
+            ProcessPriority.Raise();
+            using var wired = choice.IsDevice
+                ? WiredRobot.Of(await choice.ConnectAsync(file is null ? null : RobotFile.Load(file), cancellation).ConfigureAwait(false))
+                : WiredRobot.Of(ServoArm.Connect(RobotFile.Load(file!), ServoCalibration.Load(motors!), choice.OpenBus, new ServoArmOptions { TorqueLimit = parsed.GetValue(torque) }));
+            string? told = null;
+            bool up = true;
+            return await RobotOnBroker.ServeAsync(wired.Robot, at, new RobotServerOptions { ClearEmergencyStop = wired.Clear },
+                parsed.GetValue(json), parsed.GetValue(duration), say =>
+                {
+                    // A claim that was lost with the wire or a fault is no lost robot: it is there, and holds.
+                    if (wired.Robot.Link.Reason is not (HoldReason.LinkLost or HoldReason.RobotMissing) != up)
+                    {
+                        up = !up;
+                        say(up ? "found" : "lost", up
+                            ? $"{choice.Text} is there again; the robot holds"
+                            : $"{wired.Trouble()}; looking for it");
+                    }
+
+                    string? trouble = up ? wired.Trouble() : null;
+                    if (trouble != told)
+                    {
+                        told = trouble;
+                        say("fault", trouble ?? "no error is reported any more");
+                    }
+                }, cancellation).ConfigureAwait(false);
         });
         return command;
+    }
+
+    /// <summary>What the bridge needs of a robot at the end of a wire, whatever is spoken there.</summary>
+    private sealed record WiredRobot(IRobot Robot, Action Clear, Func<string?> Trouble) : IDisposable
+    {
+        public static WiredRobot Of(ServoArm arm) => new(arm, arm.ClearEmergencyStop, () => arm.Trouble);
+
+        public static WiredRobot Of(FirmwareRobot device)
+        {
+            string? told = null;
+            device.Told = happened => told = happened.Mode == DeviceMode.Fault ? happened.ToString() : null;
+            return new(device, () => device.ClearAsync(CancellationToken.None).GetAwaiter().GetResult(), () => device.Trouble ?? told);
+        }
+
+        public void Dispose() => Robot.Dispose();
     }
 }

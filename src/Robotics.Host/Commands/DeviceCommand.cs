@@ -6,30 +6,47 @@ using Robotics.Host.Running;
 
 namespace Robotics.Host.Commands;
 
-/// <summary><c>robotics device</c>: for people at the bench.</summary>
-internal static class DeviceCommand
+/// <summary><c>robotics device</c>: what a person at the bench needs before a robot runs.</summary>
+internal static partial class DeviceCommand
 {
-    public static Command Create() => new("device", "Looks at what is on a serial line, sets it up, calibrates it, watches it.")
+    // Scanning asks every id there is; a servo on a quiet wire answers within 2 ms, a slow adapter holds its answer for some more.
+    private static readonly TimeSpan ScanPatience = TimeSpan.FromMilliseconds(8);
+
+    public static Command Create() => new("device", """
+        Lists serial ports, and looks into, sets, calibrates and watches the servos at the end of one.
+
+        Examples:
+          robotics device list
+          robotics device info feetech:/dev/serial/by-id/usb-...
+          robotics device set feetech:/dev/serial/by-id/usb-... --id 1 id 6
+          robotics device calibrate feetech:/dev/serial/by-id/usb-... --robot robot.json --output arm.json
+          robotics device monitor feetech:/dev/serial/by-id/usb-...
+        """)
     {
-        List(),
-        Info(),
-        Set(),
-        Calibrate(),
-        Monitor(),
+        CreateList(), CreateInfo(), CreateSet(), CreateCalibrate(), CreateMonitor(),
     };
 
-    private static Command List()
+    private static Argument<string> Device() => new("device") { Description = DeviceChoice.Help };
+
+    private static Option<int?> Baud() => new("--baud") { Description = "bits per second; default: as the servos come from the factory", HelpName = "N" };
+
+    private static Option<bool> Json() => new("--json") { Description = "JSON instead of text" };
+
+    private static Command CreateList()
     {
         var json = Json();
-        var command = new Command("list", "The serial ports of this machine, by names that outlive a replug.") { json };
+        var command = new Command("list", "The serial ports that are there, with names that stay the same when they are replugged.") { json };
         command.SetGuardedAction((parsed, _) =>
         {
             var ports = SerialPorts.List();
-            foreach (var port in ports)
+            if (parsed.GetValue(json))
             {
-                Console.WriteLine(parsed.GetValue(json)
-                    ? JsonText.Object(writer =>
+                Console.WriteLine(JsonText.Object(writer =>
+                {
+                    writer.WriteStartArray("ports");
+                    foreach (var port in ports)
                     {
+                        writer.WriteStartObject();
                         writer.WriteString("path", port.Path);
                         writer.WriteString("device", port.Device);
                         writer.WriteString("by_id", port.ById);
@@ -37,13 +54,22 @@ internal static class DeviceCommand
                         writer.WriteString("vendor_id", port.VendorId);
                         writer.WriteString("product_id", port.ProductId);
                         writer.WriteString("product", port.Product);
-                    }, indented: false)
-                    : $"{port.Path}  ({port.Device}{(port.VendorId is null ? "" : $", {port.VendorId}:{port.ProductId}")}{(port.Product is null ? "" : $", {port.Product}")})");
+                        writer.WriteEndObject();
+                    }
+
+                    writer.WriteEndArray();
+                }));
+                return Task.FromResult(ExitCode.Done);
             }
 
-            if (ports.Count == 0 && !parsed.GetValue(json))
+            foreach (var port in ports)
             {
-                Console.WriteLine("no serial port here");
+                Console.WriteLine($"{port.Path}  ({port.Device}{(port.Product is { } product ? ", " + product : "")})");
+            }
+
+            if (ports.Count == 0)
+            {
+                Console.WriteLine("no serial port here; is the cable in, and may you see it ('ls -l /dev/serial/by-id')?");
             }
 
             return Task.FromResult(ExitCode.Done);
@@ -51,219 +77,185 @@ internal static class DeviceCommand
         return command;
     }
 
-    private static Command Info()
+    private static Command CreateInfo()
     {
-        var (device, baud) = (DeviceChoice.Option(), DeviceChoice.BaudOption());
-        var command = new Command("info", "What a device says of itself, with every register; of servos: which answer, and what is wrong with them.") { device, baud };
-        command.SetGuardedAction(async (parsed, cancellation) =>
+        var device = Device();
+        var id = new Option<int?>("--id") { Description = "all registers of this servo; default: who is there", HelpName = "N" };
+        var baud = Baud();
+        var json = Json();
+        var command = new Command("info", "Asks every id who is there, or one servo for all its registers.") { device, id, baud, json };
+        command.SetGuardedAction((parsed, cancellation) =>
         {
-            var choice = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud));
-            if (choice.Protocol == DeviceProtocol.Serial)
+            using var bus = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud)).OpenBusOrExplain();
+            bool asJson = parsed.GetValue(json);
+            if (parsed.GetValue(id) is { } one)
             {
-                using var robot = await choice.ConnectAsync(null, cancellation).ConfigureAwait(false);
-                Console.WriteLine($"device {robot.Device.Id}, robot '{robot.Spec.Name}', joints {string.Join(", ", robot.Spec.JointNames())}");
-                foreach (var register in await robot.ListRegistersAsync(cancellation).ConfigureAwait(false))
+                var values = ReadAll(bus, CheckedId(bus, one));
+                Console.WriteLine(asJson ? Registers(values) : string.Join(Environment.NewLine, values.Select(pair => $"{pair.Register.Name,-24} {Show(bus, pair.Register, pair.Value)}")));
+                return Task.FromResult(ExitCode.Done);
+            }
+
+            var found = Scan(bus, cancellation);
+            if (asJson)
+            {
+                Console.WriteLine(JsonText.Object(writer =>
                 {
-                    double value = await robot.ReadRegisterAsync(register.Id, cancellation).ConfigureAwait(false);
-                    string name = register.Joint is { } joint ? $"{robot.Spec.Joints[joint].Name}.{register.Name}" : register.Name;
-                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                        $"0x{register.Id:X4}  {name,-28} {value,12:G6} {register.Unit,-8} {(register.Writable ? $"{register.Lowest:G6} to {register.Highest:G6}" : "read only")}"));
-                }
-
-                return ExitCode.Done;
-            }
-
-            using var bus = choice.ServoBus();
-            var there = Scan(bus, cancellation);
-            foreach (byte id in there)
-            {
-                bus.Ping(id, out int model);
-                var values = bus.Table.Registers.Where(register => register.IsPersistent || register.IsReadOnly)
-                    .Select(register => bus.Read(id, register, out int value).Ok ? string.Create(CultureInfo.InvariantCulture, $"{register.Name} {value * register.Scale:G6}{register.Unit}") : $"{register.Name} ?");
-                bool read = bus.Read(id, bus.Table["hardware_error"], out int bits).Ok;
-                Console.WriteLine($"servo {id}, model {model}: {(!read ? "does not tell its errors" : bits == 0 ? "no error" : bus.Table.NameFaults(bits))}");
-                Console.WriteLine($"  {string.Join(", ", values)}");
-            }
-
-            Console.WriteLine(there.Count == 0 ? $"no servo answers on {choice} at {choice.Baud} baud; check power, wiring and --baud" : $"{there.Count} servos");
-            return there.Count == 0 ? ExitCode.Failed : ExitCode.Done;
-        });
-        return command;
-    }
-
-    private static Command Set()
-    {
-        var (device, baud) = (DeviceChoice.Option(), DeviceChoice.BaudOption());
-        var what = new Argument<string>("what") { Description = "of servos ID.REGISTER, for example 3.homing_offset or 1.id; of a device JOINT.REGISTER or REGISTER" };
-        var to = new Argument<double>("value") { Description = "of servos in the register's counts; of a device in its unit" };
-        var command = new Command("set", "Sets one register. Of servos with the torque off, or they do not take it.") { what, to, device, baud };
-        command.SetGuardedAction(async (parsed, cancellation) =>
-        {
-            var choice = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud));
-            string name = parsed.GetRequiredValue(what);
-            double value = parsed.GetRequiredValue(to);
-            string[] parts = name.Split('.', 2);
-            if (choice.Protocol == DeviceProtocol.Serial)
-            {
-                using var robot = await choice.ConnectAsync(null, cancellation).ConfigureAwait(false);
-                var all = await robot.ListRegistersAsync(cancellation).ConfigureAwait(false);
-                string[] joints = robot.Spec.JointNames();
-                var register = all.FirstOrDefault(known => (known.Joint is { } joint ? $"{joints[joint]}.{known.Name}" : known.Name) == name)
-                    ?? throw new ConfigException("command line", [$"'{name}' is no register of '{robot.Spec.Name}'; 'robotics device info --device {choice}' lists them"]);
-                await robot.WriteRegisterAsync(register.Id, value, cancellation).ConfigureAwait(false);
-                double now = await robot.ReadRegisterAsync(register.Id, cancellation).ConfigureAwait(false);
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name} is {now:G6} now"));
-                return ExitCode.Done;
-            }
-
-            using var bus = choice.ServoBus();
-            if (parts.Length != 2 || !byte.TryParse(parts[0], out byte id) || bus.Table.Find(parts[1]) is not { IsReadOnly: false } field)
-            {
-                string known = string.Join(", ", bus.Table.Registers.Where(register => !register.IsReadOnly).Select(register => register.Name));
-                throw new ConfigException("command line", [$"'{name}' is no ID.REGISTER; registers of {bus.Table.Model}: {known}"]);
-            }
-
-            var check = new ConfigCheck("command line");
-            check.Range(value, field.Minimum, field.Maximum, name);
-            check.Throw();
-            var reply = bus.Write(id, field, (int)Math.Round(value));
-            Console.WriteLine(reply.Ok ? string.Create(CultureInfo.InvariantCulture, $"{name} is {value} now") : $"servo {id}: {bus.Explain(reply)}");
-            return reply.Ok ? ExitCode.Done : ExitCode.Failed;
-        });
-        return command;
-    }
-
-    private static Command Calibrate()
-    {
-        var (device, baud) = (DeviceChoice.Option(), DeviceChoice.BaudOption());
-        var names = new Option<string[]>("--joints") { Description = "names of the joints, in the order of the servos' ids", Required = true, AllowMultipleArgumentsPerToken = true };
-        var output = new Option<FileInfo>("--out", "-o") { Description = "file to write, as LeRobot reads it", Required = true };
-        var seconds = new Option<double>("--seconds") { Description = "how long to record", DefaultValueFactory = _ => 30 };
-        var command = new Command("calibrate", """
-            Takes the torque off and records how far every joint is moved by hand; the middle of each range becomes zero.
-
-            Move every joint slowly from one end to the other while it counts down. Nothing is written to the servos.
-            """)
-        { device, baud, names, output, seconds };
-        command.SetGuardedAction(async (parsed, cancellation) =>
-        {
-            string[] joints = parsed.GetRequiredValue(names);
-            using var bus = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud)).ServoBus();
-            byte[] ids = [.. Scan(bus, cancellation)];
-            if (ids.Length != joints.Length)
-            {
-                throw new ConfigException("command line", [$"--joints names {joints.Length} ({string.Join(", ", joints)}); {ids.Length} servos answer on {bus.Name} (ids {string.Join(", ", ids)})"]);
-            }
-
-            bus.WriteAll(ids, bus.Table["torque_enable"], new int[ids.Length]);
-            var states = new ServoState[ids.Length];
-            int[] low = [.. Enumerable.Repeat(int.MaxValue, ids.Length)], high = [.. Enumerable.Repeat(int.MinValue, ids.Length)];
-            var end = MonotonicTime.SystemNow() + TimeSpan.FromSeconds(parsed.GetValue(seconds));
-            var next = MonotonicTime.SystemNow();
-            while (MonotonicTime.SystemNow() < end && !cancellation.IsCancellationRequested)
-            {
-                bus.ReadStates(ids, states);
-                for (int i = 0; i < ids.Length; i++)
-                {
-                    if (states[i].Answered)
+                    writer.WriteStartArray("servos");
+                    foreach (var servo in found)
                     {
-                        (low[i], high[i]) = (Math.Min(low[i], states[i].Position), Math.Max(high[i], states[i].Position));
+                        writer.WriteStartObject();
+                        writer.WriteNumber("id", servo.Id);
+                        writer.WriteNumber("model_number", servo.Model);
+                        writer.WriteNumber("position", servo.State.Position);
+                        writer.WriteNumber("voltage", Math.Round(servo.State.Voltage, 2));
+                        writer.WriteNumber("temperature", servo.State.Temperature);
+                        writer.WriteString("errors", bus.Table.NameFaults(servo.State.Faults));
+                        writer.WriteEndObject();
                     }
-                }
 
-                if (MonotonicTime.SystemNow() >= next)
-                {
-                    next += TimeSpan.FromSeconds(1);
-                    Console.WriteLine($"{(end - MonotonicTime.SystemNow()).TotalSeconds,4:F0} s left  {string.Join("  ", joints.Select((joint, i) => $"{joint} {low[i]}..{high[i]}"))}");
-                }
-
-                await Task.Delay(20, CancellationToken.None).ConfigureAwait(false);
+                    writer.WriteEndArray();
+                }));
             }
-
-            var check = new ConfigCheck(bus.Name);
-            for (int i = 0; i < ids.Length; i++)
+            else
             {
-                check.That(high[i] - low[i] > 50, joints[i], $"was moved by {Math.Max(high[i] - low[i], 0)} ticks only; move every joint from end to end");
+                foreach (var servo in found)
+                {
+                    string errors = bus.Table.NameFaults(servo.State.Faults);
+                    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                        $"id {servo.Id,3}  model {servo.Model}  at {servo.State.Position,5}  {servo.State.Voltage:F1} V  {servo.State.Temperature:F0} °C  {(errors.Length > 0 ? errors : "no error")}"));
+                }
             }
 
+            if (found.Count == 0)
+            {
+                throw new TimeoutException($"nobody answers on {bus.Name}; check power, cable and --baud.");
+            }
+
+            return Task.FromResult(ExitCode.Done);
+        });
+        return command;
+    }
+
+    private static Command CreateSet()
+    {
+        var device = Device();
+        var id = new Option<int>("--id") { Description = "the servo", HelpName = "N", Required = true };
+        var register = new Argument<string>("register") { Description = "as 'device info --id' names it; 'reboot' ends a hardware error" };
+        var value = new Argument<int?>("value") { Description = "in the servo's own counts", Arity = ArgumentArity.ZeroOrOne };
+        var baud = Baud();
+        var command = new Command("set", "Writes one register of a servo, so that it is kept, and reads it back.") { device, register, value, id, baud };
+        command.SetGuardedAction((parsed, _) =>
+        {
+            using var bus = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud)).OpenBusOrExplain();
+            byte servo = CheckedId(bus, parsed.GetValue(id));
+            string name = parsed.GetRequiredValue(register);
+            if (name == "reboot")
+            {
+                Demand(bus, servo, "reboot", ServoReply.Insist(() => bus.Reboot(servo)));
+                Console.WriteLine($"servo {servo}: started anew");
+                return Task.FromResult(ExitCode.Done);
+            }
+
+            var chosen = CheckedRegister(bus, servo, name, parsed.GetValue(value));
+            int asked = parsed.GetValue(value)!.Value;
+            Demand(bus, servo, $"take {asked} as its {name}", ServoReply.Insist(() => bus.Write(servo, chosen, asked)));
+            byte now = name == "id" ? (byte)asked : servo;
+            int read = 0;
+            Demand(bus, now, $"tell its {name}", ServoReply.Insist(() => bus.Read(now, chosen, out read)));
+            Console.WriteLine($"servo {now}: {name} is {Show(bus, chosen, read)}");
+            return Task.FromResult(ExitCode.Done);
+        });
+        return command;
+    }
+
+    private static ServoRegister CheckedRegister(IServoBus bus, byte servo, string name, int? value)
+    {
+        var check = new ConfigCheck("command line");
+        var register = bus.Table.Find(name);
+        check.That(register is not null, "", $"'{name}' is no register of a {bus.Table.Model}; 'robotics device info --id {servo}' lists them");
+        check.That(register is null || value is not null, name, "needs a value");
+        check.That(register is not { IsReadOnly: true }, name, "is measured by the servo and cannot be set");
+        if (register is not null && value is { } number)
+        {
+            check.Range(number, register.Minimum, register.Maximum, name);
+        }
+
+        check.Throw();
+        if (register!.IsPersistent)
+        {
+            int torque = 0;
+            Demand(bus, servo, "tell its torque_enable", ServoReply.Insist(() => bus.Read(servo, bus.Table["torque_enable"], out torque)));
+            check.That(torque == 0, name, $"is kept without power and is set with torque off; first: robotics device set ... --id {servo} torque_enable 0");
             check.Throw();
-            var motors = joints.Select((joint, i) =>
-            {
-                bool read = bus.Read(ids[i], bus.Table["homing_offset"], out int offset).Ok;
-                return new ServoMotor(joint, ids[i], 0, read ? offset : 0, low[i], high[i]);
-            });
-            var file = parsed.GetRequiredValue(output);
-            File.WriteAllText(file.FullName, new ServoCalibration(file.ToString(), [.. motors]).Write());
-            Console.WriteLine($"wrote {file}");
-            return ExitCode.Done;
-        });
-        return command;
+        }
+
+        return register;
     }
 
-    private static Command Monitor()
+    private static byte CheckedId(IServoBus bus, int id)
     {
-        var (device, baud, json) = (DeviceChoice.Option(), DeviceChoice.BaudOption(), Json());
-        var seconds = new Option<double?>("--seconds") { Description = "how long; until stopped when left out" };
-        var command = new Command("monitor", "What every joint measures, ten times a second; nothing is commanded.") { device, baud, seconds, json };
-        command.SetGuardedAction(async (parsed, cancellation) =>
-        {
-            var choice = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud));
-            var end = parsed.GetValue(seconds) is { } limit ? MonotonicTime.SystemNow() + TimeSpan.FromSeconds(limit) : new MonotonicTime(long.MaxValue);
-            using var robot = choice.Protocol == DeviceProtocol.Serial ? await choice.ConnectAsync(null, cancellation).ConfigureAwait(false) : null;
-            using var bus = robot is null ? choice.ServoBus() : null;
-            byte[] ids = bus is null ? [] : [.. Scan(bus, cancellation)];
-            var states = new ServoState[ids.Length];
-            var seen = robot is null ? null : new Observation(robot.Spec.Layout.Length);
-            while (MonotonicTime.SystemNow() < end && !cancellation.IsCancellationRequested)
-            {
-                var joints = new List<(string Name, double Position, double Velocity, string Words)>();
-                if (robot is not null)
-                {
-                    robot.Read(seen!);
-                    int count = robot.Spec.Joints.Count;
-                    joints.AddRange(robot.Spec.JointNames().Select((name, j) => (name, (double)seen!.Signals[j], (double)seen.Signals[count + j], robot.Trouble ?? Episodes.Words.Of(seen.Mode))));
-                }
-                else
-                {
-                    bus!.ReadStates(ids, states);
-                    joints.AddRange(ids.Select((id, i) => (id.ToString(CultureInfo.InvariantCulture), (double)states[i].Position, (double)states[i].Velocity,
-                        states[i].Answered ? string.Create(CultureInfo.InvariantCulture, $"{states[i].Voltage:F1} V {states[i].Temperature:F0} C {bus.Table.NameFaults(states[i].Faults)}").TrimEnd() : "silent")));
-                }
+        var check = new ConfigCheck("command line");
+        check.Range(id, 0, bus.HighestId, "--id");
+        check.Throw();
+        return (byte)id;
+    }
 
-                Console.WriteLine(parsed.GetValue(json)
-                    ? JsonText.Object(writer =>
-                    {
-                        foreach (var (name, position, velocity, words) in joints)
-                        {
-                            writer.WriteStartObject(name);
-                            writer.WriteNumber("position", position);
-                            writer.WriteNumber("velocity", velocity);
-                            writer.WriteString("state", words);
-                            writer.WriteEndObject();
-                        }
-                    }, indented: false)
-                    : string.Join("  |  ", joints.Select(joint => string.Create(CultureInfo.InvariantCulture, $"{joint.Name} {joint.Position,9:F3} {joint.Velocity,8:F3} {joint.Words}"))));
-                await Task.Delay(100, CancellationToken.None).ConfigureAwait(false);
+    private static List<(byte Id, int Model, ServoState State)> Scan(IServoBus bus, CancellationToken cancellation)
+    {
+        var found = new List<(byte, int, ServoState)>();
+        var patience = bus.Patience;
+        for (int id = 0; id <= bus.HighestId; id++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            bus.Patience = ScanPatience;
+            var reply = bus.Ping((byte)id, out int model);
+            bus.Patience = patience;
+            var state = new ServoState[1];
+            if (reply.Ok && ServoReply.Insist(() => new(bus.ReadStates([(byte)id], state), 0)).Ok)
+            {
+                found.Add(((byte)id, model, state[0]));
             }
 
-            return ExitCode.Done;
-        });
-        return command;
-    }
-
-    private static Option<bool> Json() => new("--json") { Description = "one JSON object a line instead of text" };
-
-    private static List<byte> Scan(IServoBus bus, CancellationToken cancellation)
-    {
-        var there = new List<byte>();
-        for (int id = 0; id <= Math.Min(bus.HighestId, 30) && !cancellation.IsCancellationRequested; id++)
-        {
-            if (bus.Ping((byte)id, out _).Ok)
+            if (reply.Status == ReplyStatus.Gone)
             {
-                there.Add((byte)id);
+                throw new IOException($"{bus.Name} is gone.");
             }
         }
 
-        return there;
+        return found;
     }
+
+    private static List<(ServoRegister Register, int Value)> ReadAll(IServoBus bus, byte id)
+    {
+        var values = new List<(ServoRegister, int)>();
+        foreach (var register in bus.Table.Registers)
+        {
+            int value = 0;
+            Demand(bus, id, $"tell its {register.Name}", ServoReply.Insist(() => bus.Read(id, register, out value)));
+            values.Add((register, value));
+        }
+
+        return values;
+    }
+
+    private static void Demand(IServoBus bus, byte id, string what, ServoReply reply)
+    {
+        if (!reply.Ok)
+        {
+            throw new IOException($"servo {id} on {bus.Name} does not {what}: {bus.Explain(reply)}.");
+        }
+    }
+
+    private static string Show(IServoBus bus, ServoRegister register, int value) =>
+        register.Name == "hardware_error" && value != 0 ? $"{value} ({bus.Table.NameFaults(value)})"
+        : register.Scale != 1 || register.Unit.Length > 0 ? string.Create(CultureInfo.InvariantCulture, $"{value} ({value * register.Scale:G4} {register.Unit})").Replace(" )", ")", StringComparison.Ordinal)
+        : value.ToString(CultureInfo.InvariantCulture);
+
+    private static string Registers(List<(ServoRegister Register, int Value)> values) => JsonText.Object(writer =>
+    {
+        foreach (var (register, value) in values)
+        {
+            writer.WriteNumber(register.Name, value);
+        }
+    });
 }

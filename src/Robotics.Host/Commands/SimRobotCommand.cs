@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Robotics.Fleet;
 using Robotics.Host.Running;
-using Robotics.Packages;
 using Robotics.Sim;
 using Robotics.Sim.Mujoco;
 
@@ -53,22 +52,25 @@ internal static class SimRobotCommand
             var at = broker.ReadOrLocal(parsed);
             ProcessPriority.Raise();
             using var simulated = new SimulatedRobot(choice.Simulate(), parsed.GetValue(seed));
-            var side = new RobotSide(simulated, RobotFile.Write(simulated.Spec), at, asJson)
+            var options = new RobotServerOptions
             {
-                Options = new RobotServerOptions
-                {
-                    Fault = fault == new LinkFault { After = fault.After, Ramp = fault.Ramp } ? null : fault,
-                    ClearEmergencyStop = simulated.ClearEmergencyStop,
-                },
-
-                // A simulator that broke inside native code never returns from its step; its own words are kept here.
-                Broken = () => simulated.Fault is { } diverged ? $"robot '{simulated.Spec.Name}' stopped: {diverged}"
-                    : MujocoLibrary.Fault is { } broken ? $"robot '{simulated.Spec.Name}' stopped: MuJoCo said: {broken}"
-                    : null,
+                Fault = fault == new LinkFault { After = fault.After, Ramp = fault.Ramp } ? null : fault,
+                ClearEmergencyStop = simulated.ClearEmergencyStop,
             };
             simulated.StartRealTime();
-            await side.RunAsync(parsed.GetValue(duration), cancellation).ConfigureAwait(false);
-            return ExitCode.Done;
+            return await RobotOnBroker.ServeAsync(simulated, at, options, asJson, parsed.GetValue(duration), _ =>
+            {
+                // A simulator that broke inside native code never returns from its step; its own words are kept here.
+                if (simulated.Fault is { } diverged)
+                {
+                    throw new SimulationDivergedException($"robot '{simulated.Spec.Name}' stopped: {diverged}");
+                }
+
+                if (MujocoLibrary.Fault is { } broken)
+                {
+                    throw new SimulationDivergedException($"robot '{simulated.Spec.Name}' stopped: MuJoCo said: {broken}");
+                }
+            }, cancellation).ConfigureAwait(false);
         });
         return command;
     }

@@ -1,116 +1,75 @@
-using System.CommandLine;
 using Robotics.Firmware;
 using Robotics.Firmware.Dynamixel;
 using Robotics.Firmware.Feetech;
 using Robotics.Firmware.Serial;
 using Robotics.Firmware.Servos;
-using Robotics.Packages;
 
 namespace Robotics.Host.Running;
 
-/// <summary>What is spoken on a wire.</summary>
-internal enum DeviceProtocol
-{
-    /// <summary>This project's own, firmware-bridge/PROTOCOL.md.</summary>
-    Serial,
-
-    /// <summary>Dynamixel Protocol 2.0, X series.</summary>
-    Dynamixel,
-
-    /// <summary>Feetech STS.</summary>
-    Feetech,
-}
-
-/// <summary>A device on a wire, as a person names it.</summary>
-/// <param name="Protocol">What is spoken.</param>
+/// <summary>Which device at the end of a wire a person named.</summary>
+/// <param name="Text">As written.</param>
+/// <param name="Kind"><c>serial</c> (this project's own protocol), <c>dynamixel</c> or <c>feetech</c>.</param>
 /// <param name="Port">The serial port.</param>
 /// <param name="Baud">Bits per second.</param>
-internal sealed record DeviceChoice(DeviceProtocol Protocol, string Port, int Baud)
+internal sealed record DeviceChoice(string Text, string Kind, string Port, int Baud)
 {
-    private const string Forms = "serial:PORT, dynamixel:PORT or feetech:PORT";
+    /// <summary>Help text of every argument that names a device.</summary>
+    public const string Help = "serial:PORT, dynamixel:PORT or feetech:PORT; 'robotics device list' names the ports";
 
-    /// <summary>The option on every command that opens a wire.</summary>
-    public static Option<string> Option() => new("--device", "-D") { Description = Forms + "; 'robotics device list' shows the ports", HelpName = "DEVICE", Required = true };
+    // As devices come from the factory.
+    private static readonly Dictionary<string, int> FactoryBaud = new() { [Own] = 115_200, ["dynamixel"] = 57_600, ["feetech"] = 1_000_000 };
 
-    /// <summary>The option beside it.</summary>
-    public static Option<int> BaudOption() => new("--baud") { Description = "bits per second; USB devices ignore it", DefaultValueFactory = _ => 1_000_000 };
+    private const string Own = "serial";
+
+    /// <summary>True: a device that speaks firmware-bridge/PROTOCOL.md; false: servos.</summary>
+    public bool IsDevice => Kind == Own;
 
     /// <summary>Reads what a person wrote.</summary>
-    /// <exception cref="ConfigException">None of the three forms, or no possible rate.</exception>
-    public static DeviceChoice Parse(string text, int baud)
+    /// <param name="text">The device.</param>
+    /// <param name="baud">Bits per second; null: as the device comes from the factory.</param>
+    /// <exception cref="ConfigException">It names no device of these kinds, or the rate makes no sense.</exception>
+    public static DeviceChoice Parse(string text, int? baud)
     {
-        int colon = text.IndexOf(':', StringComparison.Ordinal);
+        ArgumentNullException.ThrowIfNull(text);
+        string[] parts = text.Split(':', 2);
         var check = new ConfigCheck("command line");
-        check.Range(baud, 1200, 12_000_000, "--baud");
-        bool known = Enum.TryParse<DeviceProtocol>(text[..Math.Max(colon, 0)], ignoreCase: true, out var protocol) && Enum.IsDefined(protocol);
-        check.That(known && colon < text.Length - 1, "--device", $"is '{text}', expected {Forms}; ports here: {Ports()}");
+        check.That(parts.Length == 2 && parts[1].Length > 0 && FactoryBaud.ContainsKey(parts[0]), "", $"device '{text}' is none of: {Help}");
+        check.Range(baud ?? 50, 50, 16_000_000, "--baud");
         check.Throw();
-        return new(protocol, text[(colon + 1)..], baud);
+        return new(text, parts[0], parts[1], baud ?? FactoryBaud[parts[0]]);
     }
 
-    /// <summary>The ports that are there, for messages.</summary>
-    public static string Ports() => string.Join(", ", SerialPorts.List().Select(port => port.Path)) is { Length: > 0 } list ? list : "none";
+    /// <summary>Connects the device that speaks this project's protocol.</summary>
+    /// <param name="spec">What it should be; null: as it describes itself.</param>
+    /// <param name="cancellation">Gives up.</param>
+    /// <exception cref="ConfigException">The port is not there, nobody answers, or it is not that robot.</exception>
+    public Task<FirmwareRobot> ConnectAsync(RobotSpec? spec, CancellationToken cancellation) =>
+        FirmwareRobot.ConnectAsync(() => SerialLine.Open(Port, Baud), Text, new() { Spec = spec }, TimeProvider.System, cancellation);
 
-    /// <summary>Opens the wire.</summary>
-    /// <exception cref="IOException">The port is not there or in use.</exception>
-    public ISerialLine Open() => SerialLine.Open(Port, Baud);
-
-    /// <summary>Opens the wire as a servo bus.</summary>
-    public IServoBus Bus() => Protocol == DeviceProtocol.Dynamixel ? new DynamixelBus(Open()) : new FeetechBus(Open());
-
-    /// <summary>Opens the servo bus; a port that is not there is what a person got wrong.</summary>
-    /// <exception cref="ConfigException">Not a servo bus, or no such port.</exception>
-    public IServoBus ServoBus()
+    /// <summary>Opens the servos' wire.</summary>
+    /// <exception cref="IOException">The port is not there, in use, or not a serial port.</exception>
+    public IServoBus OpenBus()
     {
-        if (Protocol == DeviceProtocol.Serial)
+        var line = SerialLine.Open(Port, Baud);
+        return Kind == "dynamixel" ? new DynamixelBus(line) : new FeetechBus(line);
+    }
+
+    /// <summary>The same for a person who may have mistyped the port.</summary>
+    /// <exception cref="ConfigException">The port is not there, in use, or not a serial port.</exception>
+    public IServoBus OpenBusOrExplain()
+    {
+        if (IsDevice)
         {
-            throw new ConfigException("command line", [$"--device {this} is no servo bus; this command is for dynamixel: and feetech:"]);
+            throw new ConfigException("command line", [$"device '{Text}' is no servo bus; this command is for dynamixel:PORT and feetech:PORT"]);
         }
 
         try
         {
-            return Bus();
+            return OpenBus();
         }
         catch (IOException absent)
         {
-            throw new ConfigException($"{absent.Message} Ports here: {Ports()}.", absent);
+            throw SerialPorts.Absent(absent);
         }
     }
-
-    /// <summary>Connects a device that speaks this project's protocol.</summary>
-    /// <exception cref="ConfigException">Nobody answers, or it is not the robot that is described.</exception>
-    public Task<FirmwareRobot> ConnectAsync(RobotSpec? spec, CancellationToken cancellation) =>
-        FirmwareRobot.ConnectAsync(Open, ToString(), new() { Spec = spec }, TimeProvider.System, cancellation);
-
-    /// <summary>The robot behind the wire, and how to clear its emergency stop.</summary>
-    /// <param name="robotFile">Its description; null: as the device describes itself, which servos do not.</param>
-    /// <param name="calibration">Of servos.</param>
-    /// <param name="cancellation">Gives up.</param>
-    /// <exception cref="ConfigException">Everything that does not fit together.</exception>
-    public async Task<DeviceRobot> RobotAsync(string? robotFile, string? calibration, CancellationToken cancellation)
-    {
-        if (Protocol == DeviceProtocol.Serial)
-        {
-            var device = await ConnectAsync(robotFile is null ? null : RobotFile.Load(robotFile), cancellation).ConfigureAwait(false);
-            return new(device, () => device.ClearAsync(CancellationToken.None).GetAwaiter().GetResult(), () => device.Trouble);
-        }
-
-        var check = new ConfigCheck("command line");
-        check.That(robotFile is not null, "--robot", "is missing: servos do not say what robot they are");
-        check.That(calibration is not null, "--calibration", "is missing; 'robotics device calibrate' makes one, LeRobot's files work as well");
-        check.Throw();
-        var arm = ServoArm.Connect(RobotFile.Load(robotFile!), ServoCalibration.Load(calibration!), Bus);
-        return new(arm, arm.ClearEmergencyStop, () => arm.Trouble);
-    }
-
-    public override string ToString() => $"{Protocol.ToString().ToLowerInvariant()}:{Port}";
-}
-
-/// <summary>A robot behind a wire.</summary>
-/// <param name="Robot">Disposed with this.</param>
-/// <param name="Clear">Releases its emergency stop.</param>
-/// <param name="Trouble">What is wrong with it now; null: nothing.</param>
-internal sealed record DeviceRobot(IRobot Robot, Action Clear, Func<string?> Trouble) : IDisposable
-{
-    public void Dispose() => (Robot as IDisposable)?.Dispose();
 }

@@ -124,8 +124,8 @@ public sealed class FirmwareRobotTests
         Assert.InRange((end.MovingUs - end.LeftActiveUs) / 1000, -1e6, withinMs);
         if (cause == "silence")
         {
-            // Commands were good for 100 ms; the tick after that brakes.
-            Assert.InRange(end.LeftActiveUs - end.TakenUs, 100_000, 100_000 + (3 * TickUs));
+            // Commands were good for 100 ms from when they were sent; the tick after that brakes.
+            Assert.InRange(end.LeftActiveUs - end.TakenUs, 100_000 - TickUs, 100_000 + (3 * TickUs));
         }
 
         Assert.Contains(told, happened => happened.Reason == deviceReason);

@@ -15,12 +15,12 @@ internal sealed class ServoRig : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("robotics-servos-").FullName;
 
-    public ServoRig(ServoProtocol protocol, double periodMs = 10, HoldMode hold = HoldMode.Keep)
+    public ServoRig(ServoProtocol protocol, double periodMs = 10, HoldMode hold = HoldMode.Keep, float maxSpeed = 3)
     {
         Robot = new RobotSpec
         {
             Name = "arm",
-            Joints = [.. Names.Select(name => new JointSpec { Name = name, Lower = -1.5f, Upper = 1.5f, MaxSpeed = 3, MaxEffort = 3 })],
+            Joints = [.. Names.Select(name => new JointSpec { Name = name, Lower = -1.5f, Upper = 1.5f, MaxSpeed = maxSpeed, MaxEffort = 3 })],
             Signals =
             [
                 new() { Name = "servo.voltage", Length = Names.Length, Unit = "V", Source = "servo:voltage" },
@@ -55,7 +55,9 @@ internal sealed class ServoRig : IDisposable
     public IServoBus Open()
     {
         var line = SerialLine.Open(Port, 1_000_000);
-        return Bus.Protocol == ServoProtocol.Dynamixel ? new DynamixelBus(line) : new FeetechBus(line);
+        IServoBus bus = Bus.Protocol == ServoProtocol.Dynamixel ? new DynamixelBus(line) : new FeetechBus(line);
+        bus.Patience = TimeSpan.FromMilliseconds(100); // the virtual servos are a thread that a busy machine may keep waiting
+        return bus;
     }
 
     public ServoArm Connect(ServoArmOptions? options = null) => ServoArm.Connect(Robot, Calibration, Open, options);
