@@ -1,5 +1,4 @@
 using System.Globalization;
-using Robotics.Firmware.Servos;
 using Robotics.Firmware.Virtual;
 using Robotics.Safety;
 using Robotics.Tests.Firmware;
