@@ -41,7 +41,7 @@ public sealed class ServoArmTests(ITestOutputHelper output)
     public async Task Replugged20TimesAtRandom_ComesBackHoldingEveryTimeAndLeaksNoHandle(ServoProtocol protocol)
     {
         const int Times = 20;
-        using var rig = Rig(protocol);
+        using var rig = Rig(protocol, maxSpeed: 0.5f);
         using var arm = rig.Connect();
         var hand = await Moving(arm);
         var random = new SeededRandom(11);
@@ -67,7 +67,7 @@ public sealed class ServoArmTests(ITestOutputHelper output)
             Assert.Equal(HoldReason.LinkLost, hand.Seen.ModeReason);
             for (int j = 0; j < stood.Length; j++)
             {
-                Assert.InRange(rig.Bus.Servos[j].Encoder, stood[j] - 60, stood[j] + 60); // a moving joint needs some way to stop
+                Assert.InRange(rig.Bus.Servos[j].Encoder, stood[j] - 60, stood[j] + 60); // a servo finishes the goal it had
             }
 
             // The operator looks, holds, and lets it go on: the next loss comes out of motion.
@@ -197,10 +197,10 @@ public sealed class ServoArmTests(ITestOutputHelper output)
         Assert.Contains("Ports here:", wrong.Message, StringComparison.Ordinal);
     }
 
-    private static ServoRig Rig(ServoProtocol protocol, HoldMode hold = HoldMode.Keep)
+    private static ServoRig Rig(ServoProtocol protocol, HoldMode hold = HoldMode.Keep, float maxSpeed = 3)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "pseudo-terminals are Linux here");
-        return new(protocol, hold: hold);
+        return new(protocol, hold: hold, maxSpeed: maxSpeed);
     }
 
     private static Task Claim(ServoArm arm) => arm.ClaimAsync(CommandMode.Native(arm.Spec), CancellationToken.None);
