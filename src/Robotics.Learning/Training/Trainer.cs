@@ -193,7 +193,6 @@ public sealed class Trainer : IDisposable
             CultureInfo.InvariantCulture, $"{line.Step},{line.Loss:g7},{line.GradientNorm:g7},{line.LearningRate:g7}\n"));
     }
 
-    // Written beside, flushed, then renamed: a kill leaves the old checkpoint or the new one, never a torn one.
     private void Save()
     {
         if (_folder is null)
@@ -201,18 +200,7 @@ public sealed class Trainer : IDisposable
             return;
         }
 
-        string path = Path.Combine(_folder, "checkpoint.bin");
-        using (var stream = new FileStream(path + ".new", FileMode.Create))
-        {
-            using var writer = new BinaryWriter(stream, Encoding.UTF8, leaveOpen: true);
-            writer.Write(Magic);
-            writer.Write(_fingerprint);
-            _optimizer.Write(writer);
-            writer.Flush();
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.Move(path + ".new", path, overwrite: true);
+        CheckpointFile.Write(Path.Combine(_folder, "checkpoint.bin"), Magic, _fingerprint, _optimizer.Write);
     }
 
     private void Resume(string folder)
@@ -220,27 +208,7 @@ public sealed class Trainer : IDisposable
         string path = Path.Combine(folder, "checkpoint.bin"), metrics = Path.Combine(folder, "metrics.csv");
         if (File.Exists(path))
         {
-            using var reader = new BinaryReader(File.OpenRead(path));
-            try
-            {
-                if (reader.ReadString() != Magic)
-                {
-                    throw new ConfigException($"{path} is not a checkpoint of this trainer. Train into an empty folder.");
-                }
-
-                if (reader.ReadString() != _fingerprint)
-                {
-                    throw new ConfigException(
-                        $"{path} belongs to another run: its method, network, options or data differ from {_method.Name} on this data. "
-                        + "Train into an empty folder, or repeat the first run's arguments.");
-                }
-
-                _optimizer.Read(reader);
-            }
-            catch (Exception error) when (error is EndOfStreamException or FormatException)
-            {
-                throw new ConfigException($"{path} is cut short. Train into an empty folder, or restore the file.", error);
-            }
+            CheckpointFile.Read(path, Magic, _fingerprint, $"{_method.Name} on this data", _optimizer.Read);
         }
 
         // Lines after the checkpoint belong to updates that will be made again. Replaced in one piece: a second kill loses no line.

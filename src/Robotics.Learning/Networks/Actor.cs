@@ -1,0 +1,103 @@
+using Robotics.Learning.Data;
+using Robotics.Learning.Dense;
+using Robotics.Numerics;
+
+namespace Robotics.Learning.Networks;
+
+/// <summary>How the numbers that an actor's network gives become an action.</summary>
+internal enum ActorHead
+{
+    /// <summary>μ and log σ; a = tanh(μ + σε). SAC and its kin.</summary>
+    TanhGaussian,
+
+    /// <summary>μ, with a σ that does not depend on the state; a = μ + σε. PPO and its kin.</summary>
+    Gaussian,
+
+    /// <summary>μ, with a σ that does not depend on the state; a = tanh(μ) + σε. IQL.</summary>
+    TanhMean,
+
+    /// <summary>a = tanh(μ), nothing drawn. TD3 and behaviour cloning.</summary>
+    Tanh,
+}
+
+/// <summary>A policy of one step: observation to action, deterministic or drawn.</summary>
+/// <remarks>Sees observations through the learner's normaliser; actions are in [-1, 1] (a Gaussian's draw may lie outside, and is
+/// clamped by whoever takes it). Not thread-safe: the learner's thread owns it.</remarks>
+public sealed class Actor
+{
+    private MlpPass _pass;
+    private int _capacity;
+
+    internal Actor(Mlp network, ActorHead head, RunningNormalizer normalizer, int actionSize, double deviationOffset = 0)
+    {
+        (Network, Head, Normalizer, ActionSize, DeviationOffset) = (network, head, normalizer, actionSize, deviationOffset);
+        _pass = new MlpPass(network.Spec, _capacity = 16);
+    }
+
+    /// <summary>Do.</summary>
+    public int ObservationSize => Network.Spec.Inputs;
+
+    /// <summary>Da.</summary>
+    public int ActionSize { get; }
+
+    /// <summary>What the network sees observations through.</summary>
+    public RunningNormalizer Normalizer { get; }
+
+    /// <summary>True: it can also be drawn from.</summary>
+    public bool Stochastic => Head != ActorHead.Tanh;
+
+    internal Mlp Network { get; }
+
+    internal ActorHead Head { get; }
+
+    internal double DeviationOffset { get; }
+
+    /// <summary>False: a weight is NaN or infinite.</summary>
+    public bool IsFinite()
+    {
+        foreach (float value in Network.Values)
+        {
+            if (!float.IsFinite(value))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Acts.</summary>
+    /// <param name="observations">[N, Do], physical.</param>
+    /// <param name="actions">[N, Da].</param>
+    /// <param name="random">Draws; null: the deterministic action.</param>
+    public void Act(ReadOnlySpan<float> observations, Span<float> actions, SeededRandom? random)
+    {
+        int rows = observations.Length / ObservationSize;
+        if (rows > _capacity)
+        {
+            _pass = new MlpPass(Network.Spec, _capacity = rows);
+        }
+
+        for (int i = 0; i < rows; i++)
+        {
+            Normalizer.Apply(observations.Slice(i * ObservationSize, ObservationSize), _pass.Input[i]);
+        }
+
+        Network.Forward(_pass, rows);
+        for (int i = 0, at = 0; i < rows; i++)
+        {
+            Span<float> head = _pass.Output[i];
+            for (int j = 0; j < ActionSize; j++, at++)
+            {
+                float noise = random is null || !Stochastic ? 0 : (float)random.NextGaussian();
+                actions[at] = Head switch
+                {
+                    ActorHead.TanhGaussian => MathF.Tanh(head[j] + (noise == 0 ? 0 : noise * MathF.Exp(TanhGaussian.LogDeviation(head[ActionSize + j], DeviationOffset)))),
+                    ActorHead.Gaussian => head[j] + (noise * MathF.Exp(Network.Free()[j])),
+                    ActorHead.TanhMean => MathF.Tanh(head[j]) + (noise * MathF.Exp(Network.Free()[j])),
+                    _ => MathF.Tanh(head[j]),
+                };
+            }
+        }
+    }
+}
