@@ -21,7 +21,8 @@ internal sealed class PushTFamilies : IBenchmark
         text.AppendLine(CultureInfo.InvariantCulture, $"State observations; {PushTRuns.Episodes} starts from seed {LabTask.FirstEvaluation}, which no demonstration began from; training seeds {string.Join(", ", PushTRuns.Seeds)}.");
         text.AppendLine("Score: highest reward of an episode (coverage/0.95, at most 1), mean over episodes: all seeds, and each. Solved: coverage above 0.95 within 30 s, all seeds, with its 95 % interval (Wilson).");
         text.AppendLine(CultureInfo.InvariantCulture, $"Data: `robotics-lab {string.Join(' ', PushTRuns.Collect)}`. Runs: `robotics-lab {string.Join(' ', PushTRuns.Train("METHOD", 1))}` (energy with `--layers 3`).").AppendLine();
-        text.AppendLine("Diffusion predicts the clean chunk: DDIM on trailing timesteps, DDPM at 100 calls. Flow: Euler for 1, midpoint otherwise. Energy: that many steps of descent, each 0.38/calls long.").AppendLine();
+        text.AppendLine("Diffusion predicts the clean chunk: DDIM on trailing timesteps, DDPM at 100 calls. Flow: Euler for 1, midpoint otherwise. Energy: the lowest of eight descents side by side, every step the same share of what is left, three tenths at ten calls.");
+        text.AppendLine("The ms of a plan are wall time while the machine did other work besides; for speed see plan-torch and plan-deadline.").AppendLine();
         text.AppendLine("| family | calls | score | seeds | solved | ms per plan |").AppendLine("|---|---|---|---|---|---|");
         var best = s_families.ToDictionary(family => family, _ => 0.0);
         foreach (string family in s_families)
