@@ -229,7 +229,7 @@ public sealed partial class CommandIntake
     private string? Stopped() =>
         _ended ? $"the robot side of '{_local.Spec.Name}' ends; start it again."
         : _emergency || _localMode == RobotMode.EmergencyStop ? $"robot '{_local.Spec.Name}' is in emergency stop; clear it first."
-        : _localMode == RobotMode.Fault ? $"robot '{_local.Spec.Name}' reports a fault ({_localReason}); repair it and try again."
+        : _localMode == RobotMode.Fault ? $"robot '{_local.Spec.Name}' reports a fault ({_localReason}{Because()}); repair it and try again."
         : null;
 
     private string? NotHolder(ControlRequest request) =>

@@ -97,7 +97,7 @@ public sealed partial class CommandIntake
             {
                 var reason = _localMode == RobotMode.EmergencyStop ? HoldReason.EmergencyStop
                     : _localReason == HoldReason.None ? HoldReason.RobotFault : _localReason;
-                HoldFor(reason, "the robot itself reports it");
+                HoldFor(reason, "the robot itself reports it" + Because());
             }
 
             // A robot that was lost and found again, or whose fault is over, follows nothing until a hold is commanded: say so.
@@ -147,7 +147,7 @@ public sealed partial class CommandIntake
             // A robot on a wire that was pulled: what it does when it is back is decided anew.
             if (_active && _local.Link is { Up: false } link)
             {
-                HoldFor(link.Reason, $"the robot cannot be reached: {Episodes.Words.Of(link.Reason)}");
+                HoldFor(link.Reason, $"the robot cannot be reached: {Episodes.Words.Of(link.Reason)}" + Because());
             }
 
             if (now <= lease.ExpiresAt)
@@ -293,6 +293,9 @@ public sealed partial class CommandIntake
         : _operatorHold ? (RobotMode.Holding, HoldReason.OperatorStop)
         : _active ? (RobotMode.Active, HoldReason.None)
         : (RobotMode.Holding, _block);
+
+    /// <summary>What the robot says is wrong, to be put behind a sentence.</summary>
+    private string Because() => _options.Trouble?.Invoke() is { } trouble ? $": {trouble}" : "";
 
     private void Raise(string why)
     {

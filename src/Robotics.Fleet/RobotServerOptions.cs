@@ -16,6 +16,10 @@ public sealed record RobotServerOptions
     /// <summary>What makes the link worse on purpose; null: nothing, and no extra thread.</summary>
     public LinkFault? Fault { get; init; }
 
+    /// <summary>What the local robot says is wrong with it, by name and without a full stop; null, or an answer of null: it says nothing.
+    /// Called under the lock: it must not wait.</summary>
+    public Func<string?>? Trouble { get; init; }
+
     /// <summary>Releases the local robot's emergency stop after a <c>clear</c>; null: it is cleared at the robot, and <c>clear</c>
     /// releases the robot side's own latch only.</summary>
     public Action? ClearEmergencyStop { get; init; }

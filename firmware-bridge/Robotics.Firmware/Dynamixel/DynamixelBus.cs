@@ -23,6 +23,8 @@ public sealed class DynamixelBus(ISerialLine line) : IServoBus
     private readonly ServoRegister _voltage = XSeries.Table["present_voltage"];
     private readonly ServoRegister _temperature = XSeries.Table["present_temperature"];
     private readonly ServoRegister _hardwareError = XSeries.Table["hardware_error"];
+    private readonly ServoRegister _torque = XSeries.Table["torque_enable"];
+    private readonly ServoRegister _watchdog = XSeries.Table["bus_watchdog"];
     private readonly ServoRegister _goal = XSeries.Table["goal_position"];
 
     /// <inheritdoc/>
@@ -56,9 +58,7 @@ public sealed class DynamixelBus(ISerialLine line) : IServoBus
     public ServoReply Read(byte id, ServoRegister register, out int value)
     {
         ArgumentNullException.ThrowIfNull(register);
-        BinaryPrimitives.WriteUInt16LittleEndian(_parameters, (ushort)register.Address);
-        BinaryPrimitives.WriteUInt16LittleEndian(_parameters.AsSpan(2), (ushort)register.Length);
-        var reply = Ask(id, DynamixelInstruction.Read, _parameters.AsSpan(0, 4), register.Length, out var data);
+        var reply = Ask(id, DynamixelInstruction.Read, _parameters.AsSpan(0, Range(register.Address, register.Length)), register.Length, out var data);
         value = reply.Ok ? register.Decode(data) : 0;
         return reply;
     }
@@ -195,13 +195,21 @@ public sealed class DynamixelBus(ISerialLine line) : IServoBus
     /// <inheritdoc/>
     public bool WriteGoals(ReadOnlySpan<byte> ids, ReadOnlySpan<int> goals) => WriteAll(ids, _goal, goals);
 
+    /// <inheritdoc/>
+    public ServoReply ReadDriving(byte id, out bool driving)
+    {
+        int length = _watchdog.Address - _torque.Address + 1;
+        var reply = Ask(id, DynamixelInstruction.Read, _parameters.AsSpan(0, Range(_torque.Address, length)), length, out var data);
+        driving = reply.Ok && data[0] != 0 && _watchdog.Decode(data[^1..]) >= 0;
+        return reply;
+    }
+
     /// <summary>Sets the servo's bus watchdog: without a packet for <paramref name="span"/> (20 ms to 2.54 s) it stops and takes no goal
     /// until this is called again. True when the servo took it.</summary>
     public bool SetWatchdog(byte id, TimeSpan span)
     {
-        var watchdog = XSeries.Table["bus_watchdog"];
-        int units = (int)Math.Clamp(Math.Ceiling(span.TotalSeconds / watchdog.Scale), 1, watchdog.Maximum);
-        return Write(id, watchdog, 0).Ok && Write(id, watchdog, units).Ok; // 0 first: it ends a stop of before
+        int units = (int)Math.Clamp(Math.Ceiling(span.TotalSeconds / _watchdog.Scale), 1, _watchdog.Maximum);
+        return Write(id, _watchdog, 0).Ok && Write(id, _watchdog, units).Ok; // 0 first: it ends a stop of before
     }
 
     /// <inheritdoc/>

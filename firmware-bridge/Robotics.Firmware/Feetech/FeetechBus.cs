@@ -22,6 +22,7 @@ public sealed class FeetechBus : IServoBus
     private readonly ServoRegister _voltage = Sts3215.Table["present_voltage"];
     private readonly ServoRegister _temperature = Sts3215.Table["present_temperature"];
     private readonly ServoRegister _hardwareError = Sts3215.Table["hardware_error"];
+    private readonly ServoRegister _torque = Sts3215.Table["torque_enable"];
     private readonly ServoRegister _goal = Sts3215.Table["goal_position"];
     private readonly ServoRegister _lock = Sts3215.Table["lock"];
 
@@ -177,11 +178,19 @@ public sealed class FeetechBus : IServoBus
     /// <inheritdoc/>
     public bool WriteGoals(ReadOnlySpan<byte> ids, ReadOnlySpan<int> goals) => WriteAll(ids, _goal, goals);
 
+    /// <inheritdoc/>
+    public ServoReply ReadDriving(byte id, out bool driving)
+    {
+        var reply = Read(id, _torque, out int torque);
+        driving = torque != 0;
+        return reply;
+    }
+
     /// <summary>STS servos have no watchdog: without a bus they keep their last goal. Always false.</summary>
     public bool SetWatchdog(byte id, TimeSpan span) => false;
 
     /// <summary>STS servos have no reboot: torque off and on ends an overload, the rest ends with its cause.</summary>
-    public ServoReply Reboot(byte id) => Write(id, Sts3215.Table["torque_enable"], 0);
+    public ServoReply Reboot(byte id) => Write(id, _torque, 0);
 
     /// <inheritdoc/>
     public string Explain(ServoReply reply) => reply.Status switch

@@ -106,6 +106,9 @@ public interface IServoBus : IDisposable
     /// <param name="goals">[N] ticks, homing offset included.</param>
     bool WriteGoals(ReadOnlySpan<byte> ids, ReadOnlySpan<int> goals);
 
+    /// <summary>Asks whether a servo follows its goal: torque on, and not stopped by its watchdog. Allocation-free.</summary>
+    ServoReply ReadDriving(byte id, out bool driving);
+
     /// <summary>Makes a servo stop by itself when it hears nothing for <paramref name="span"/>; false when this kind cannot.</summary>
     bool SetWatchdog(byte id, TimeSpan span);
 

@@ -103,14 +103,14 @@ public sealed partial class ServoArm
         _trouble = how switch
         {
             Loss.Line => $"{bus.Name} is gone",
-            Loss.Torque => $"a servo on {bus.Name} lost its torque",
+            Loss.Torque => $"a servo on {bus.Name} lost its torque or was stopped by its watchdog",
             _ => $"no answer from servo {string.Join(", ", silent)} on {bus.Name}",
         };
         _up = false;
         Losses++;
         bus.Dispose();
         _bus = null;
-        _block = HoldReason.LinkLost;
+        Block(HoldReason.LinkLost);
     }
 
     /// <summary>One attempt to find the arm again, after a pause.</summary>
@@ -128,8 +128,12 @@ public sealed partial class ServoArm
                 bus = null;
                 _trouble = null;
                 TakeOrder(); // what was commanded meanwhile was commanded to nobody
+                Block(HoldReason.LinkLost);
                 _active.Hold = true;
-                _block = HoldReason.LinkLost;
+
+                // Measured before it counts as there: whoever reads next must not see what was left from before the loss.
+                Decide(_whole);
+                Publish(_whole);
                 _up = true;
             }
             else

@@ -92,7 +92,7 @@ public sealed partial class ServoArm
         }
 
         Publish(measured);
-        return _torque && _faults == 0 && _cycles % TorqueCheck == 0 && !StillHasTorque(bus) ? Loss.Torque : null;
+        return _torque && _faults == 0 && _cycles % TorqueCheck == 0 && !StillDrives(bus) ? Loss.Torque : null;
     }
 
     private void TakeOrder()
@@ -123,6 +123,10 @@ public sealed partial class ServoArm
         }
     }
 
+    /// <summary>Whoever drives now must hold before it drives on, because it may not have noticed. Who holds already has nothing to
+    /// be told: a robot side commands its hold while the stop or the loss lasts, and what it lets through afterwards is meant.</summary>
+    private void Block(HoldReason reason) => _block = _active.Hold ? _block : reason;
+
     private void LookForFaults()
     {
         int faults = 0;
@@ -138,7 +142,7 @@ public sealed partial class ServoArm
 
         if (faults != 0)
         {
-            _block = HoldReason.RobotFault;
+            Block(HoldReason.RobotFault);
             _trouble = string.Join("; ", Enumerable.Range(0, _states.Length).Where(j => _states[j].Faults != 0)
                 .Select(j => $"servo {_ids[j]} '{_motors[j].Name}' reports {_bus!.Table.NameFaults(_states[j].Faults)}"));
         }
@@ -156,7 +160,7 @@ public sealed partial class ServoArm
     {
         if (_emergency)
         {
-            _block = HoldReason.EmergencyStop;
+            Block(HoldReason.EmergencyStop);
             (_mode, _reason) = (RobotMode.EmergencyStop, HoldReason.EmergencyStop);
             return;
         }
@@ -230,12 +234,9 @@ public sealed partial class ServoArm
         return bus.WriteAll(_ids, bus.Table["torque_enable"], _values);
     }
 
-    /// <summary>Asks one servo after the other; a dip of the supply takes the torque without a word.</summary>
-    private bool StillHasTorque(IServoBus bus)
-    {
-        byte id = _ids[_cycles / TorqueCheck % _ids.Length];
-        return !bus.Read(id, bus.Table["torque_enable"], out int torque).Ok || torque != 0;
-    }
+    /// <summary>Asks one servo after the other: a dip of the supply takes the torque without a word, and a watchdog lets no goal in.</summary>
+    private bool StillDrives(IServoBus bus) =>
+        !bus.ReadDriving(_ids[_cycles / TorqueCheck % _ids.Length], out bool driving).Ok || driving;
 
     private void Publish(MonotonicTime measured)
     {

@@ -7,8 +7,8 @@ namespace Robotics.Firmware.Servos;
 /// <remarks>
 /// A thread of its own reads all servos and writes all goals once every servo period; <see cref="Read"/> and <see cref="Send"/>
 /// belong to one loop thread and never wait. The arm holds by itself when commands expire, when a servo reports an error (mode
-/// fault, until all errors are gone), and after it was lost and found again. What was lost or faulted follows no command until a
-/// hold was commanded or it was claimed anew, so a controller that noticed nothing moves nothing.
+/// fault, until all errors are gone), in an emergency stop, and after it was lost and found again. Whoever was driving when that
+/// happened must command a hold, or claim anew, before it drives on: a controller that noticed nothing moves nothing.
 /// <para>Holding on position servos: <see cref="HoldMode.Keep"/> keeps the last goal; <see cref="HoldMode.Damp"/> lets the goal follow
 /// the joint slowly, which resists in proportion to speed (the servo has no other brake); <see cref="HoldMode.Zero"/> takes the torque
 /// off; <see cref="HoldMode.Pose"/> moves the goal to the default pose at the bounded speed.</para>

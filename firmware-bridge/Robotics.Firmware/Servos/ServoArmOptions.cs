@@ -36,6 +36,8 @@ public sealed record ServoArmOptions
         check.Range(Silence.TotalMilliseconds, 20, 2000, nameof(Silence));
         check.Range(Retry.TotalMilliseconds, 10, 10_000, nameof(Retry));
         check.Range(Watchdog.TotalMilliseconds, 40, 2500, nameof(Watchdog));
+        check.That(Watchdog.TotalMilliseconds >= 3 * robot.ServoPeriodMs, nameof(Watchdog), FormattableString.Invariant(
+            $"is {Watchdog.TotalMilliseconds} ms, robot '{robot.Name}' has a servo_period_ms of {robot.ServoPeriodMs}: less than three of those would stop it between two packets"));
         check.Throw();
         return this;
     }

@@ -52,7 +52,7 @@ internal static class BridgeCommand
                 : WiredRobot.Of(ServoArm.Connect(RobotFile.Load(file!), ServoCalibration.Load(motors!), choice.OpenBus, new ServoArmOptions { TorqueLimit = parsed.GetValue(torque) }));
             string? told = null;
             bool up = true;
-            return await RobotOnBroker.ServeAsync(wired.Robot, at, new RobotServerOptions { ClearEmergencyStop = wired.Clear },
+            return await RobotOnBroker.ServeAsync(wired.Robot, at, new RobotServerOptions { ClearEmergencyStop = wired.Clear, Trouble = wired.Trouble },
                 parsed.GetValue(json), parsed.GetValue(duration), say =>
                 {
                     // A claim that was lost with the wire or a fault is no lost robot: it is there, and holds.

@@ -41,7 +41,7 @@ public sealed class ServoArmTests(ITestOutputHelper output)
     public async Task Replugged20TimesAtRandom_ComesBackHoldingEveryTimeAndLeaksNoHandle(ServoProtocol protocol)
     {
         const int Times = 20;
-        using var rig = Rig(protocol, maxSpeed: 0.5f);
+        using var rig = Rig(protocol);
         using var arm = rig.Connect();
         var hand = await Moving(arm);
         var random = new SeededRandom(11);
@@ -54,7 +54,7 @@ public sealed class ServoArmTests(ITestOutputHelper output)
             await Until(hand, () => !arm.Link.Up, "the loss");
             Assert.Equal(ReadStatus.Missing, hand.Read());
             await Task.Delay(random.NextInt(0, 60), TestContext.Current.CancellationToken);
-            double[] stood = [.. rig.Bus.Servos.Select(servo => servo.Encoder)];
+            (double At, int Goal)[] stood = [.. rig.Bus.Servos.Select(servo => (servo.Encoder, servo["goal_position"]))];
             rig.Wire.Plug();
             var plugged = MonotonicTime.SystemNow();
 
@@ -67,7 +67,8 @@ public sealed class ServoArmTests(ITestOutputHelper output)
             Assert.Equal(HoldReason.LinkLost, hand.Seen.ModeReason);
             for (int j = 0; j < stood.Length; j++)
             {
-                Assert.InRange(rig.Bus.Servos[j].Encoder, stood[j] - 60, stood[j] + 60); // a servo finishes the goal it had
+                // A servo may finish the goal it had (homing offsets are 0 here); nobody gives it another. 15 ticks of overshoot.
+                Assert.InRange(rig.Bus.Servos[j].Encoder, Math.Min(stood[j].At, stood[j].Goal) - 15, Math.Max(stood[j].At, stood[j].Goal) + 15);
             }
 
             // The operator looks, holds, and lets it go on: the next loss comes out of motion.
@@ -79,7 +80,9 @@ public sealed class ServoArmTests(ITestOutputHelper output)
         output.WriteLine($"longest return {longest.TotalMilliseconds:F0} ms; {arm.Losses} losses; {Handles() - handles} handles more than after the first");
         Assert.Equal(Times, arm.Losses);
         Assert.True(longest < TimeSpan.FromSeconds(2), $"one return took {longest}");
-        Assert.Equal(handles, Handles());
+
+        // Other threads of this process open and close some too; one lost with every replug would be 19 more, for good.
+        await FleetRig.Until(() => Handles() <= handles, "as many handles as after the first replug");
     }
 
     [Theory]
@@ -113,6 +116,60 @@ public sealed class ServoArmTests(ITestOutputHelper output)
         ulong seen = hand.Seen.Sequence;
         await Until(hand, () => hand.Seen.Sequence > seen && rig.Bus.Servos.All(servo => servo.HasTorque), "torque again");
         await StaysHolding(hand);
+    }
+
+    [Fact]
+    public async Task AServoThatItsWatchdogStopped_IsFoundAndTheArmHoldsAnew()
+    {
+        // Torque stays on and goals are refused without a word: only the watchdog's register tells.
+        using var rig = Rig(ServoProtocol.Dynamixel, periodMs: 40);
+        using var arm = rig.Connect();
+        var hand = await Moving(arm);
+        rig.Bus.Servos[1]["bus_watchdog"] = 1; // 20 ms, and packets come every 40
+        string? told = null;
+        await Until(hand, () => (told = arm.Trouble ?? told) is not null && !arm.Link.Up, "the discovery");
+        Assert.Contains("stopped by its watchdog", told, StringComparison.Ordinal);
+        ulong seen = hand.Seen.Sequence;
+        await Until(hand, () => hand.Seen.Sequence > seen, "its return");
+        await StaysHolding(hand);
+        hand.Hold();
+        double stood = rig.Bus.Servos[1].Encoder;
+        await FleetRig.Until(() =>
+        {
+            hand.Move(-0.3f);
+            return Math.Abs(rig.Bus.Servos[1].Encoder - stood) > 50;
+        }, "motion of that servo");
+    }
+
+    [Fact]
+    public async Task EmergencyStop_HeldWhileItLasts_FollowsAgainAfterTheRelease()
+    {
+        // As a robot side does: it holds once, at the stop, and lets nothing through until somebody resumes.
+        using var rig = Rig(ServoProtocol.Feetech);
+        using var arm = rig.Connect();
+        var hand = await Moving(arm);
+        arm.EmergencyStop();
+        hand.Hold();
+        await FleetRig.Until(() => hand.Read() == ReadStatus.Fresh && hand.Seen.Mode == RobotMode.EmergencyStop, "the stop");
+        arm.ClearEmergencyStop();
+        await FleetRig.Until(() => hand.Read() == ReadStatus.Fresh && hand.Seen is { Mode: RobotMode.Holding, ModeReason: HoldReason.None }, "the release");
+        await Until(hand, () => hand.Seen.Mode == RobotMode.Active, "motion");
+    }
+
+    [Theory]
+    [InlineData(ServoProtocol.Dynamixel)]
+    [InlineData(ServoProtocol.Feetech)]
+    public async Task Replugged_AfterAHoldWasCommandedMeanwhile_FollowsTheNextCommand(ServoProtocol protocol)
+    {
+        using var rig = Rig(protocol);
+        using var arm = rig.Connect();
+        var hand = await Moving(arm);
+        rig.Wire.Unplug();
+        await Until(hand, () => !arm.Link.Up, "the loss");
+        hand.Hold();
+        rig.Wire.Plug();
+        await FleetRig.Until(() => hand.Read() == ReadStatus.Fresh && hand.Seen is { Mode: RobotMode.Holding, ModeReason: HoldReason.None }, "its return");
+        await Until(hand, () => hand.Seen.Mode == RobotMode.Active, "motion");
     }
 
     [Theory]
@@ -197,10 +254,10 @@ public sealed class ServoArmTests(ITestOutputHelper output)
         Assert.Contains("Ports here:", wrong.Message, StringComparison.Ordinal);
     }
 
-    private static ServoRig Rig(ServoProtocol protocol, HoldMode hold = HoldMode.Keep, float maxSpeed = 3)
+    private static ServoRig Rig(ServoProtocol protocol, HoldMode hold = HoldMode.Keep, double periodMs = 10)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "pseudo-terminals are Linux here");
-        return new(protocol, hold: hold, maxSpeed: maxSpeed);
+        return new(protocol, periodMs, hold);
     }
 
     private static Task Claim(ServoArm arm) => arm.ClaimAsync(CommandMode.Native(arm.Spec), CancellationToken.None);

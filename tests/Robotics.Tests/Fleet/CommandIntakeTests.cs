@@ -13,12 +13,13 @@ public sealed class CommandIntakeTests : IDisposable
     private readonly Observation _observation;
     private readonly CommandIntake _intake;
     private readonly List<RobotEvent> _events = [];
+    private string? _trouble;
 
     public CommandIntakeTests()
     {
         _robot = new BodyRobot(_clock);
         _observation = new Observation(_robot.Spec.Layout.Length);
-        _intake = new CommandIntake(_robot, new() { ClearEmergencyStop = () => _robot.Stopped = false }, _clock) { Raised = _events.Add };
+        _intake = new CommandIntake(_robot, new() { ClearEmergencyStop = () => _robot.Stopped = false, Trouble = () => _trouble }, _clock) { Raised = _events.Add };
         Measure();
     }
 
@@ -289,6 +290,22 @@ public sealed class CommandIntakeTests : IDisposable
         _robot.Reports = null;
         Measure();
         Assert.Equal(CommandDrop.NotArmed, _intake.Take(Frame(epoch, 3)));
+    }
+
+    [Fact]
+    public async Task Observe_OfARobotThatSaysWhatIsWrong_PassesItOn()
+    {
+        uint epoch = await Claim();
+        _intake.Take(Frame(epoch, 1));
+        _robot.Reports = RobotMode.Fault;
+        _trouble = "servo 3 'elbow_flex' reports overload";
+
+        Measure();
+
+        Assert.Equal("the robot itself reports it: servo 3 'elbow_flex' reports overload", _events[^1].Text);
+        var refusal = await Take("claim");
+        Assert.False(refusal.Ok);
+        Assert.Contains(": servo 3 'elbow_flex' reports overload)", refusal.Text, StringComparison.Ordinal);
     }
 
     [Fact]
