@@ -1,5 +1,6 @@
 using Robotics.Learning.Dense;
 using Robotics.Learning.Networks;
+using Robotics.Packages;
 
 namespace Robotics.Learning.Export;
 
@@ -17,12 +18,16 @@ internal static class ActorGraph
     private const double ClampCenter = -9, ClampReach = 11;
 
     /// <summary>The actor's graph.</summary>
-    public static byte[] Write(Actor actor, bool drawn)
+    /// <param name="actor">With its weights.</param>
+    /// <param name="drawn">See above.</param>
+    /// <param name="normalized">True: the observation comes normalised; false: the graph does it.</param>
+    public static byte[] Write(Actor actor, bool drawn, bool normalized)
     {
         var graph = new DenseGraph(actor.Network);
         var ops = new OnnxOperations(weight => graph.Values(weight.Name)!);
         int size = actor.ActionSize;
-        var head = graph.Forward(ops, ops.Input("observation", actor.ObservationSize));
+        var observation = ops.Input("observation", actor.ObservationSize);
+        var head = graph.Forward(ops, normalized ? observation : Normalize(ops, observation, actor.Normalizer.Spec()));
         bool state = actor.Head == ActorHead.TanhGaussian;
         var mean = state ? ops.Slice(head, 1, 0, size) : head;
         OnnxValue? deviation = state ? ops.Shift(ops.Clip(ops.Shift(ops.Slice(head, 1, size, size), actor.DeviationOffset - ClampCenter), ClampReach), ClampCenter)
@@ -48,6 +53,18 @@ internal static class ActorGraph
 
     /// <summary>True: the deterministic action is the mean of a Gaussian over actions (a squashed one is not).</summary>
     public static bool HasDeviation(Actor actor) => actor.Head is ActorHead.Gaussian or ActorHead.TanhMean;
+
+    private static OnnxValue Normalize(OnnxOperations ops, OnnxValue x, NormalizationSpec? spec)
+    {
+        if (spec is null)
+        {
+            return x;
+        }
+
+        float[] minus = [.. spec.Mean!.Select(mean => -mean)], inverse = [.. spec.Std!.Select(deviation => 1 / (deviation + spec.Epsilon))];
+        var normal = ops.Mul(ops.Add(x, ops.Constant(minus, minus.Length)), ops.Constant(inverse, inverse.Length));
+        return spec.Clip is { } clip ? ops.Clip(normal, clip) : normal;
+    }
 
     /// <summary>The graph of an ensemble of critics whose inputs are [observation, action].</summary>
     public static byte[] WriteCritic(Mlp network, int observationSize, int actionSize)

@@ -50,7 +50,7 @@ public static class ActorWriter
         }
 
         Directory.CreateDirectory(folder);
-        File.WriteAllBytes(Path.Combine(folder, "policy.onnx"), ActorGraph.Write(actor, drawn));
+        File.WriteAllBytes(Path.Combine(folder, "policy.onnx"), ActorGraph.Write(actor, drawn, normalized: true));
         File.WriteAllText(Path.Combine(folder, "golden.csv"), Golden(actor, contents, drawn));
         var group = contents.Wiring.Observations[0];
         ModelInput observation = new() { Name = "observation", From = $"observation:{group.Name}" };
@@ -72,6 +72,15 @@ public static class ActorWriter
             Trained = contents.Trained,
             Golden = new() { File = "golden.csv" },
         });
+    }
+
+    /// <summary>The actor as one ONNX file, its normaliser inside, for programs that have ONNX Runtime and nothing else.</summary>
+    /// <param name="actor">With the weights to export.</param>
+    /// <param name="drawn">True: actions are drawn, the noise is an input.</param>
+    public static byte[] Graph(Actor actor, bool drawn)
+    {
+        ArgumentNullException.ThrowIfNull(actor);
+        return ActorGraph.Write(actor, drawn, normalized: false);
     }
 
     /// <summary>Writes <c>policy.json</c> and <c>critic.onnx</c> of an ensemble.</summary>

@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
+using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
+using Robotics.Packages;
 
 namespace Robotics.Learning.OffPolicy;
 
@@ -66,7 +68,7 @@ public sealed record SacOptions
 /// Differs: one learning rate for all three (CleanRL gives the critics 1e-3); the uniform first steps are counted over all environments;
 /// episodes are cut (as by a time limit) where a checkpoint is written, so that a resumed run repeats exactly.
 /// </remarks>
-public sealed class Sac : IReinforcement
+public sealed class Sac : IActorCritic
 {
     private readonly IVectorEnvironment _environment;
     private readonly SacOptions _options;
@@ -168,6 +170,9 @@ public sealed class Sac : IReinforcement
         _actor.Read(reader);
         _critics.Network.Read(reader);
     }
+
+    /// <inheritdoc/>
+    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose() => _replay.Dispose();
