@@ -206,7 +206,7 @@ public sealed class Sac : IActorCritic
 
         // Actor: α log π(a|s) - min Q(s, a); then the temperature.
         _actor.Sample(_batch.Observations, rows, _random);
-        double q = _critics.Ascend(_batch.Observations, _actor.Actions, rows, lowest: true);
+        double q = _critics.Ascend(_batch.Observations, _actor.Actions, rows, Ascent.Lowest);
         double entropy = _actor.Improve(rows, _critics.ActionGradient, _options.LearningRate);
         _means.Add(2, (-_actor.Alpha * entropy) - q);
         _means.Add(3, q);
