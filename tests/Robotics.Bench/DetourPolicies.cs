@@ -195,8 +195,8 @@ internal sealed class DetourPolicies : IDisposable
         return ab / Math.Sqrt(aa * bb);
     }
 
-    public void Denoiser(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, WarmStartSpec? warm = null, bool keep = false) => Package(
-        name, network, group, keep, PolicyKind.Denoiser, "prediction", new() { Horizon = Detour.Rows, Diffusion = new() { Steps = steps, Prediction = Prediction.Sample }, Inpaint = inpaint, WarmStart = warm });
+    public void Denoiser(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, WarmStartSpec? warm = null, bool keep = false, DiffusionSolver solver = DiffusionSolver.Ddim) => Package(
+        name, network, group, keep, PolicyKind.Denoiser, "prediction", new() { Horizon = Detour.Rows, Diffusion = new() { Solver = solver, Steps = steps, Prediction = Prediction.Sample }, Inpaint = inpaint, WarmStart = warm });
 
     public void Flow(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, bool keep = false) => Package(
         name, network, group, keep, PolicyKind.Velocity, "velocity", new() { Horizon = Detour.Rows, Flow = new() { Steps = steps }, Inpaint = inpaint });
