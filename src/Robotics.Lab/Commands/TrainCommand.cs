@@ -146,7 +146,7 @@ internal static class TrainCommand
         var metrics = new Dictionary<string, double> { ["loss"] = Math.Round(loss, 6) };
         if (tests is not null)
         {
-            metrics["validation_loss"] = Math.Round(Validation.Loss(method, trainer, tests), 6);
+            metrics["validation_loss"] = Math.Round(Validation.Loss(method, tests), 6);
         }
 
         var summary = new RunSummary
