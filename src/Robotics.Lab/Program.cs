@@ -15,6 +15,7 @@ var root = new RootCommand("""
       robotics-lab train diffusion --data data/push-t --run runs/push-t-diffusion
       robotics-lab eval --policy runs/push-t-diffusion/package --episodes 100
       robotics-lab export --run runs/push-t-diffusion --single-graph policy.onnx
+      robotics-lab compose --parents models/push-t-diffusion models/push-t-flow --search --out models/push-t-both
     """)
 {
     CollectCommand.Create(),
@@ -22,6 +23,7 @@ var root = new RootCommand("""
     TrainCommand.Create(),
     EvalCommand.Create(),
     ExportCommand.Create(),
+    ComposeCommand.Create(),
 };
 
 LongHelp.Install(root);

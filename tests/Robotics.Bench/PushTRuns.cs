@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Robotics.Lab;
 using Robotics.Packages;
 
@@ -18,6 +19,8 @@ internal sealed class PushTRuns
 
     public static readonly IReadOnlyList<ulong> Seeds = [1, 2, 3];
 
+    private const string PoseWiring = "runs/pose.json";
+
     private readonly string _folder;
 
     private PushTRuns(string folder) => _folder = folder;
@@ -25,7 +28,13 @@ internal sealed class PushTRuns
     /// <summary>The arguments that collect the demonstrations, and that train one run.</summary>
     public static string[] Collect => ["collect", "--task", "push-t", "--episodes", "3000", "--noise", "0.015", "--out", "data/push-t"];
 
-    public static string[] Train(string method, ulong seed) =>
+    public static string[] Train(string method, ulong seed) => method is "weak" or "pose"
+        ? [
+            "train", "--data", "data/push-t", .. method == "pose" ? (string[])["--wiring", PoseWiring] : [], "--method", "diffusion", "--width", "256",
+            "--batch", "128", "--steps", method == "weak" ? "1500" : "10000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4",
+            "--run", Run(method, seed), "--name", $"push-t-{method}",
+        ]
+        :
     [
         "train", method, "--data", "data/push-t", .. method.StartsWith("energy", StringComparison.Ordinal) ? (string[])["--layers", "3"] : [],
         "--batch", "128", "--steps", "20000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed),
@@ -39,7 +48,8 @@ internal sealed class PushTRuns
         return new(folder);
     }
 
-    /// <summary>The finished package of a run.</summary>
+    /// <summary>The finished package of a run: of a family, of a small diffusion cut short ("weak"), or of a small diffusion that sees the
+    /// block's pose in place of its keypoints ("pose").</summary>
     public PolicyPackage Package(string method, ulong seed)
     {
         string package = Path.Combine(_folder, Run(method, seed), "package");
@@ -48,6 +58,11 @@ internal sealed class PushTRuns
             if (!Directory.Exists(Path.Combine(_folder, "data", "push-t")))
             {
                 Lab(Collect);
+            }
+
+            if (method == "pose")
+            {
+                WritePoseWiring();
             }
 
             Lab(Train(method, seed));
@@ -66,6 +81,35 @@ internal sealed class PushTRuns
 
     /// <summary>Several training seeds as one: every episode counts the same.</summary>
     public static Evaluation Pool(IEnumerable<Evaluation> seeds) => new([.. seeds.SelectMany(seed => seed.Scores)]);
+
+    // The package's folder, for packages that name it.
+    public string Folder(string method, ulong seed) => Path.Combine(_folder, Run(method, seed), "package");
+
+    // The task's own wiring with one term changed; its networks are not read.
+    private void WritePoseWiring()
+    {
+        var json = JsonNode.Parse(Package("diffusion", 1).Text)!.AsObject();
+        foreach (string key in (string[])["sampler", "trained", "golden"])
+        {
+            json.Remove(key);
+        }
+
+        json["name"] = "push-t-pose";
+        json["kind"] = "direct";
+        json["models"] = new JsonArray(new JsonObject
+        {
+            ["file"] = "step.onnx",
+            ["inputs"] = new JsonArray(new JsonObject { ["name"] = "o", ["from"] = "observation:state" }),
+            ["outputs"] = new JsonArray(new JsonObject { ["name"] = "a", ["to"] = "action" }),
+        });
+        var group = json["observations"]![0]!.AsObject();
+        group.Remove("history");
+        group.Remove("normalization");
+        group["terms"]![1]!["signal"] = "block.pose";
+        json["action"]!.AsObject().Remove("normalization");
+        json["action"]!.AsObject().Remove("first_row");
+        File.WriteAllText(Path.Combine(_folder, PoseWiring), json.ToJsonString());
+    }
 
     private static string Run(string method, ulong seed) => string.Create(CultureInfo.InvariantCulture, $"runs/push-t-{method}-{seed}");
 
