@@ -297,6 +297,9 @@ public sealed partial class CommandIntake
     /// <summary>What the robot says is wrong, to be put behind a sentence.</summary>
     private string Because() => _options.Trouble?.Invoke() is { } trouble ? $": {trouble}" : "";
 
+    /// <summary>Hands on what the robot itself says, with the mode and reason that it gives; any thread.</summary>
+    public void Relay(RobotMode mode, HoldReason reason, string words) => Raised?.Invoke(new(Timestamp(_clock), mode, reason, words));
+
     private void Raise(string why)
     {
         if (Raised is { } raised)
