@@ -5,6 +5,7 @@ using Robotics.Firmware.Wire;
 using Robotics.Fleet;
 using Robotics.Host.Running;
 using Robotics.Packages;
+using Robotics.Sim.Tasks;
 
 namespace Robotics.Host.Commands;
 
@@ -57,7 +58,7 @@ internal static class BridgeCommand
                 : WiredRobot.Of(ServoArm.Connect(RobotFile.Load(file!), ServoCalibration.Load(motors!), choice.OpenBus, new ServoArmOptions { TorqueLimit = parsed.GetValue(torque) }));
             string? told = null;
             bool up = true;
-            IRobot shown = parsed.GetValue(scene) is null ? wired.Robot : new TableRobot(wired.Robot, parsed.GetValue(seed));
+            IRobot shown = parsed.GetValue(scene) is null ? wired.Robot : new PushTTable(wired.Robot, parsed.GetValue(seed));
             await using var server = new RobotServer(shown, RobotFile.Write(shown.Spec), at, new() { ClearEmergencyStop = wired.Clear, Trouble = wired.Trouble });
             wired.Relay(server);
             return await RobotOnBroker.ServeAsync(server, at,

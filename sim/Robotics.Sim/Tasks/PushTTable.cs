@@ -1,14 +1,11 @@
-using Robotics.Firmware;
 using Robotics.Safety;
-using Robotics.Sim.Planar;
-using Robotics.Sim.Tasks;
 
-namespace Robotics.Host.Running;
+namespace Robotics.Sim.Tasks;
 
-/// <summary>Two real slides at a simulated PushT table (hardware in the loop): the joints are what the robot measures; the block, its
-/// contact and the score follow them. Commands go to the robot as they are.</summary>
-/// <remarks>Owner thread of <see cref="Read"/> and <see cref="Send"/> as for any robot; the table belongs to the reader.</remarks>
-internal sealed class TableRobot : IRobot
+/// <summary>A real robot with two slides at a simulated PushT table (hardware in the loop): the joints are what the robot measures; the
+/// block, its contact and the score follow them. Commands go to the robot as they are.</summary>
+/// <remarks>Threads as for any robot; the table belongs to the one that reads.</remarks>
+public sealed class PushTTable : IRobot
 {
     private const int LongestGap = 50; // physics steps; what moved unseen for longer pushed nothing
 
@@ -23,14 +20,14 @@ internal sealed class TableRobot : IRobot
     /// <summary>Sets the table; owns <paramref name="robot"/> from here on.</summary>
     /// <param name="robot">Slides x and y that take positions.</param>
     /// <param name="seed">Where the block starts, as in the simulator; 0 is the nominal start.</param>
-    /// <exception cref="ConfigException">It has other joints, or measures too rarely or too often for the table's physics.</exception>
-    public TableRobot(IRobot robot, ulong seed)
+    /// <exception cref="ConfigException">It has other joints, or measures at another rhythm than the table's physics can follow.</exception>
+    public PushTTable(IRobot robot, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(robot);
         var (table, real) = (PushT.Describe(), robot.Spec);
-        var check = new ConfigCheck("--scene push-t");
-        string? mismatch = DeviceDescription.Mismatch(table with { Signals = [] }, real);
-        check.That(mismatch is null, "", mismatch ?? "");
+        var check = new ConfigCheck("PushT table");
+        check.That(real.Joints.Select(Kind).SequenceEqual(table.Joints.Select(Kind)), "", $"needs {string.Join(", ", table.Joints.Select(Kind))}; "
+            + $"robot '{real.Name}' has {string.Join(", ", real.Joints.Select(Kind))} ({real.Origin})");
         double steps = real.StatePeriodMs / PushT.PhysicsPeriod.TotalMilliseconds;
         check.That(steps >= 1 && steps == Math.Round(steps), "", FormattableString.Invariant(
             $"robot '{real.Name}' measures every {real.StatePeriodMs} ms, the table's physics needs a multiple of {PushT.PhysicsPeriod.TotalMilliseconds} ms"));
@@ -64,7 +61,7 @@ internal sealed class TableRobot : IRobot
         {
             double steps = (_joints.MeasuredAt - _before) / PushT.PhysicsPeriod;
             bool seen = _met && steps is > 0 and < LongestGap; // a device that was restarted counts anew
-            _table.Follow(new Vec2(_joints.Signals[0], _joints.Signals[1]), seen ? Math.Max(1, (int)Math.Round(steps)) : 0, _frame);
+            _table.Follow(new(_joints.Signals[0], _joints.Signals[1]), seen ? Math.Max(1, (int)Math.Round(steps)) : 0, _frame);
             (_before, _met) = (_joints.MeasuredAt, true);
             _joints.CopyTo(into); // fills the front, what it measures itself
             _frame.AsSpan(_measured).CopyTo(into.Signals.AsSpan(_measured));
@@ -85,4 +82,6 @@ internal sealed class TableRobot : IRobot
         _robot.Dispose();
         _table.Dispose();
     }
+
+    private static string Kind(JointSpec joint) => $"joint '{joint.Name}' ({joint.Kind}, {joint.Command})";
 }
