@@ -96,7 +96,7 @@ public static class FittedQ
     /// <param name="cancellation">Stops between two updates.</param>
     /// <exception cref="ConfigException">An option is out of range, or the policy is of another task than the record.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static Judgement Evaluate(TransitionSet data, Actor actor, FittedQOptions options, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    public static Judgement Evaluate(TransitionSet data, IActor actor, FittedQOptions options, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(actor);
@@ -122,7 +122,7 @@ public static class FittedQ
         double[] estimates = fit.Estimates();
         double[] resampled = [.. estimates.Skip(1).Order()];
         var density = new ActionDensity(actor, options.Deterministic ? options.Kernel : null);
-        var weights = data.HasPropensities && (options.Deterministic || actor.Stochastic)
+        var weights = data.HasPropensities && (options.Deterministic || actor is Actor { Stochastic: true })
             ? ImportanceSampling.Estimate(data, density, options.Gamma, fit.Values())
             : null;
         return new Judgement(

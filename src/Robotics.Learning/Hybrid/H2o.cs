@@ -88,7 +88,7 @@ public sealed record H2oOptions
 /// that the input noise and the noise on s' (deviation 1) are in its deviations; episodes are cut where a checkpoint is written, so that a
 /// resumed run repeats exactly.
 /// </remarks>
-public sealed class H2o : IReinforcement
+public sealed class H2o : IActorCritic
 {
     private readonly IVectorEnvironment _simulator;
     private readonly TransitionSet _data;
@@ -152,7 +152,7 @@ public sealed class H2o : IReinforcement
     /// <inheritdoc/>
     public Actor Actor => _actor.Actor;
 
-    /// <summary>Both critics.</summary>
+    /// <inheritdoc/>
     public Critic Q { get; }
 
     /// <inheritdoc/>

@@ -83,7 +83,7 @@ public sealed record RlpdOptions
 /// critics the actor climbs the lower one, so that <see cref="RlpdOptions.Naive"/> is SAC on mixed batches; episodes are cut where a
 /// checkpoint is written, so that a resumed run repeats exactly.
 /// </remarks>
-public sealed class Rlpd : IReinforcement
+public sealed class Rlpd : IActorCritic
 {
     private readonly IVectorEnvironment _environment;
     private readonly TransitionSet _data;
@@ -140,7 +140,7 @@ public sealed class Rlpd : IReinforcement
     /// <inheritdoc/>
     public Actor Actor => _actor.Actor;
 
-    /// <summary>The critics.</summary>
+    /// <inheritdoc/>
     public Critic Q { get; }
 
     /// <inheritdoc/>

@@ -70,7 +70,7 @@ public sealed record IqlOptions
 /// taken as they are (the paper scales them, β is in their units); states are normalised by the record's statistics.
 /// A step is an update.
 /// </remarks>
-public sealed class Iql : IReinforcement
+public sealed class Iql : IActorCritic
 {
     private const float LeastLog = -5, GreatestLog = 2; // of σ, as in the source
 
@@ -125,7 +125,7 @@ public sealed class Iql : IReinforcement
     /// <inheritdoc/>
     public Actor Actor { get; }
 
-    /// <summary>The critics, Q(s, a).</summary>
+    /// <inheritdoc/>
     public Critic Q { get; }
 
     /// <summary>The value of a state, V(s).</summary>

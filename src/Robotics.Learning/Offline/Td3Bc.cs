@@ -64,7 +64,7 @@ public sealed record Td3BcOptions
 /// Differs: states are normalised with deviation + 1e-8 where the paper adds 1e-3; a state element that never moves is not scaled.
 /// A step is an update of the critics.
 /// </remarks>
-public sealed class Td3Bc : IReinforcement
+public sealed class Td3Bc : IActorCritic
 {
     private readonly TransitionSet _data;
     private readonly Td3BcOptions _options;
@@ -107,7 +107,7 @@ public sealed class Td3Bc : IReinforcement
     /// <inheritdoc/>
     public Actor Actor => _actor.Actor;
 
-    /// <summary>Both critics.</summary>
+    /// <inheritdoc/>
     public Critic Q { get; }
 
     /// <inheritdoc/>
