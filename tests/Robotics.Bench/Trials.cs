@@ -73,7 +73,7 @@ internal sealed class Trials
         const int every = 1000;
         using var environment = Open(task, 1, gap);
         using var sac = new Sac(environment, options, Folder(part), every);
-        var trainer = new ReinforcementTrainer(sac, null, new RunOptions { Steps = steps, LogEvery = every, CheckpointEvery = every, EvaluateEvery = steps, EvaluationEpisodes = 0, Seed = options.Seed }, Folder(part));
+        var trainer = new ReinforcementTrainer(sac, null, new RunOptions { Steps = steps, LogEvery = every, CheckpointEvery = every, EvaluateEvery = every, EvaluationEpisodes = 0, Seed = options.Seed }, Folder(part));
         trainer.Run();
         return use(sac.Actor);
     }
