@@ -2,6 +2,7 @@ using System.Globalization;
 using Robotics.Numerics;
 using Robotics.Packages;
 using Robotics.Policies.Onnx;
+using Robotics.Policies.Steering;
 
 namespace Robotics.Lab;
 
@@ -66,9 +67,17 @@ internal sealed record Evaluation(IReadOnlyList<EpisodeScore> Scores)
     }
 
     /// <summary>Loads a package, with another sampler where one is given.</summary>
+    /// <exception cref="ConfigException">The package does not fit its graphs, or is steered and another sampler or Ta is asked for.</exception>
     public static (IPolicy Policy, PolicyManifest Manifest) Load(PolicyPackage package, SamplerSpec? sampler, int? executed)
     {
         var manifest = package.Manifest;
+        if (manifest.Kind == PolicyKind.Steered)
+        {
+            return sampler is null && executed is null
+                ? (PolicyTree.Load(package, new OnnxOptions()).Policy, manifest)
+                : throw new ConfigException(manifest.Origin, ["is a steered package, whose sampler and rows are its parents'; change those"]);
+        }
+
         if (sampler is not null || executed is not null)
         {
             manifest = manifest with

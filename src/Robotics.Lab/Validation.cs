@@ -1,6 +1,5 @@
 using Robotics.Learning.Data;
 using Robotics.Learning.Imitation;
-using Robotics.Learning.Training;
 using static TorchSharp.torch;
 
 namespace Robotics.Lab;
@@ -11,9 +10,8 @@ internal static class Validation
     private const int Batch = 256;
 
     /// <summary>Of the weights as they stand, over every window once, with draws of its own.</summary>
-    public static double Loss(IImitation method, Trainer trainer, ChunkSet tests)
+    public static double Loss(IImitation method, ChunkSet tests)
     {
-        ArgumentNullException.ThrowIfNull(trainer);
         using var random = new Generator(12345);
         double sum = 0;
         for (int from = 0; from < tests.Count; from += Batch)

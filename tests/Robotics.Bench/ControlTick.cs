@@ -3,7 +3,6 @@ using Robotics.Control;
 using Robotics.Observations;
 using Robotics.Packages;
 using Robotics.Policies.Onnx;
-using Robotics.Safety;
 using Robotics.Tests.Policies;
 
 namespace Robotics.Bench;
@@ -77,7 +76,7 @@ internal sealed class ControlTick : IBenchmark
 
     private static Segment Drive(double seconds)
     {
-        using var robot = new FollowingRobot();
+        using var robot = new FollowingRobot(joints: 12, stateMs: 2);
         var manifest = Describe();
         byte[] network = TinyOnnx.Mlp(1, 48, 256, 256, 256, 12);
         using var policy = OnnxPolicy.Load(manifest, _ => network, new OnnxOptions());
@@ -137,57 +136,4 @@ internal sealed class ControlTick : IBenchmark
 
     private sealed record Segment(LatencyHistogram Lateness, long LoopBytes, long PlannerBytes, int Collections, long Ticks, long Plans, long Late, long Repeated,
         long Missed, double PlanP50Us, double PlanP99Us, ControlState Final, string End, string Scheduling);
-
-    /// <summary>Twelve joints that are where they were told to be.</summary>
-    private sealed class FollowingRobot : IRobot
-    {
-        private readonly float[] _q = new float[12];
-        private ulong _sequence;
-        private CommandStamp _stamp;
-        private bool _holds = true;
-
-        public RobotSpec Spec { get; } = new()
-        {
-            Name = "bench",
-            Joints = [.. Enumerable.Range(0, 12).Select(i => new JointSpec { Name = $"j{i}", Lower = -1, Upper = 1, MaxSpeed = 10 })],
-            StatePeriodMs = 2,
-            ServoPeriodMs = 1,
-        };
-
-        public LinkStatus Link => LinkStatus.Direct;
-
-        public Task ClaimAsync(CommandMode mode, CancellationToken cancellation) => Task.CompletedTask;
-
-        public Task ReleaseAsync(CancellationToken cancellation) => Task.CompletedTask;
-
-        public ReadStatus Read(Observation into)
-        {
-            var now = MonotonicTime.SystemNow();
-            _q.CopyTo(into.Signals, 0);
-            into.Sequence = ++_sequence;
-            into.MeasuredAt = now;
-            into.MeasuredAtLocal = now;
-            into.ReceivedAt = now;
-            into.Mode = _holds ? RobotMode.Holding : RobotMode.Active;
-            into.AppliedCommand = _stamp.Sequence;
-            into.ActionAgeNs = 500_000;
-            return ReadStatus.Fresh;
-        }
-
-        public void Send(in SafeCommand command)
-        {
-            _holds = command.IsHold;
-            if (!_holds)
-            {
-                _stamp = command.Stamp;
-                command.Target.CopyTo(_q);
-            }
-        }
-
-        public void EmergencyStop() => _holds = true;
-
-        public void Dispose()
-        {
-        }
-    }
 }

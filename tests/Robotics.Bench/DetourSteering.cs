@@ -1,45 +1,63 @@
+using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using Robotics.Numerics;
 using Robotics.Packages;
 using Robotics.Policies.Steering;
 using Robotics.Sim.Tasks;
+using static Robotics.Bench.DetourPolicies;
 using static TorchSharp.torch;
 
 namespace Robotics.Bench;
 
 /// <summary>Composition, value guidance and real-time chunking on the task with two right answers, all of it through packages and the
 /// runtime: cards 4, 5 and 9.</summary>
-internal sealed partial class DetourSteering : IBenchmark
+/// <remarks>
+/// The recipe is fixed here and was chosen without the judged situations (seed 99) and the judged training seeds (1 to 3): the parents
+/// of composition and guidance are trained for as many updates as brought them, with training seed 100 and on the situations of seed 77,
+/// nearest to the parents of the cards (0.72 and 0.71 valid; <c>--pilot</c> prints that table). An earlier version of this trial trained
+/// them for 5000 updates, to 0.94 to 0.99, where there is nothing left to gain.
+/// </remarks>
+internal sealed class DetourSteering : IBenchmark
 {
-    private const int Width = Detour.Rows * Detour.ActionSize;
+    private const int Seeds = 3;
     private const int Judged = 600;
-    private const ulong JudgedSeed = 99, SearchSeed = 77;
+    private const ulong JudgedSeed = 99, SearchSeed = 77, PilotSeed = 100;
+    private const int ParentUpdates = 1000, QuickUpdates = 1500, ChunkUpdates = 5000;
 
     private static readonly MonotonicTime s_whenever = new(long.MaxValue);
-    private static readonly NoiseSchedule s_schedule = NoiseSchedule.SquaredCosine(100);
 
-    private string _folder = "";
+    private DetourPolicies _policies = null!; // of this run
     private readonly List<Line> _lines = [];
+    private readonly List<string> _notes = [];
+    private ulong _seed;
 
     public string Name => "detour-steering";
 
     public string Claim => "on Detour composed, guided and inpainted policies meet the acceptance lines of their cards, through packages and the runtime";
 
+    private sealed record Line(string Card, string What, double? Bound, bool Most, string CardMeasured, List<string> Measured, List<bool> Held)
+    {
+        public bool Holds => Held.TrueForAll(held => held);
+    }
+
     public int Run(string[] args)
     {
         set_num_threads(1);
-        _folder = Directory.CreateTempSubdirectory("robotics-steering-").FullName;
-        try
+        using var policies = new DetourPolicies();
+        _policies = policies;
+        if (args is ["--pilot"])
+        {
+            Pilot();
+            return 0;
+        }
+
+        for (_seed = 1; _seed <= Seeds; _seed++)
         {
             Told("composition, σ = 0.08", () => Compose(0.08, required: true));
             Told("composition, σ = 0.15", () => Compose(0.15, required: false));
             Told("guidance", Guide);
             Told("real-time chunking", Inpaint);
-            Told("cost and deadline", Cost);
-        }
-        finally
-        {
-            Directory.Delete(_folder, recursive: true);
         }
 
         bool holds = _lines.TrueForAll(line => line.Holds);
@@ -47,19 +65,33 @@ internal sealed partial class DetourSteering : IBenchmark
         return holds ? 0 : 1;
     }
 
+    // How good the parents are after so many updates, on situations that nobody is judged on.
+    private void Pilot()
+    {
+        foreach (int updates in (int[])[250, 500, 750, 1000, 1500, 2000, 3000])
+        {
+            _policies.Denoiser("a", Train(Recipe.Denoiser, 0.08, 0, PilotSeed, updates), "a", steps: 20);
+            _policies.Denoiser("b", Train(Recipe.Denoiser, 0, 0.08, PilotSeed, updates), "b", steps: 20);
+            _policies.Denoiser("quick", Train(Recipe.Denoiser, 0, 0, PilotSeed, updates), "o", steps: 3);
+            var search = Situations(300, SearchSeed, 0.08);
+            double Of(string name, Func<Situation, float[]> sees) => Valid(search, Chunks(_policies.Load(name), search, sees, 0));
+            Console.WriteLine(FormattableString.Invariant($"{updates} updates: parent A {Of("a", o => o.A):F3}, parent B {Of("b", o => o.B):F3} (cards .738, .693); DDIM 3 {Of("quick", o => o.Clean):F3} (card .71)"));
+        }
+    }
+
     // Parent A sees the obstacle through noise, parent B the goal; each was trained so.
     private void Compose(double sigma, bool required)
     {
         string tag = sigma.ToString(CultureInfo.InvariantCulture).Replace(".", "", StringComparison.Ordinal);
         string a = $"a{tag}", b = $"b{tag}", flow = $"flow{tag}";
-        Denoiser(a, Train(Recipe.Denoiser, sigma, 0, seed: 1), "a", steps: 20);
-        Denoiser(b, Train(Recipe.Denoiser, 0, sigma, seed: 2), "b", steps: 20);
-        Flow(flow, Train(Recipe.Flow, 0, sigma, seed: 3), "b", steps: 20);
+        _policies.Denoiser(a, Train(Recipe.Denoiser, sigma, 0, Seed(1), ParentUpdates), "a", steps: 20);
+        _policies.Denoiser(b, Train(Recipe.Denoiser, 0, sigma, Seed(2), ParentUpdates), "b", steps: 20);
+        _policies.Flow(flow, Train(Recipe.Flow, 0, sigma, Seed(3), ParentUpdates), "b", steps: 20);
         var search = Situations(300, SearchSeed, sigma);
         var judge = Situations(Judged, JudgedSeed, sigma);
         string at = FormattableString.Invariant($"σ = {sigma}");
-        using var treeA = Load(a);
-        using var treeB = Load(b);
+        using var treeA = _policies.Load(a);
+        using var treeB = _policies.Load(b);
         float[][] ofA = Chunks(treeA.Policy, judge, o => o.A, 0), ofB = Chunks(treeB.Policy, judge, o => o.B, 0);
         double validA = Valid(judge, ofA), validB = Valid(judge, ofB);
         (string cardA, string cardB, string cardMix) = sigma < 0.1 ? (".738", ".693", ".828 (w = .5)") : (".675", ".462", ".762 (w = .6)");
@@ -77,20 +109,20 @@ internal sealed partial class DetourSteering : IBenchmark
 
         double mix = Valid(judge, Chunks(Mixed(a, b, best), judge, o => o.Both, 0));
         double sharedMean = Valid(judge, Mean(ofA, ofB)), ownMean = Valid(judge, Mean(ofA, Chunks(treeB.Policy, judge, o => o.B, 5000)));
-        _notes.Add($"{at}: valid over w on 300 situations of their own: {string.Join(", ", curve)}.");
-        Add("4", FormattableString.Invariant($"{at}: best mix (w = {best:F1}, chosen on 300 other situations), valid"), null, cardMix, mix);
+        _notes.Add(FormattableString.Invariant($"Seed {_seed}, {at}: w = {best:F1}; valid over w on 300 situations of their own: {string.Join(", ", curve)}."));
+        Add("4", $"{at}: best mix (w chosen on 300 other situations), valid", null, cardMix, mix);
         Add("4", $"{at}: mean of the actions, shared noise, valid", null, sigma < 0.1 ? ".755" : ".587", sharedMean);
         Add("4", $"{at}: mean of the actions, own noise, valid", null, sigma < 0.1 ? ".442" : ".360", ownMean);
         Add("4", $"{at}: best mix over the better parent", required ? 0.05 : null, sigma < 0.1 ? "+.090" : "+.087", mix - Math.Max(validA, validB));
         Add("4", $"{at}: best mix over the mean with own noise", required ? 0.2 : null, sigma < 0.1 ? "+.386" : "+.402", mix - ownMean);
         Add("4", $"{at}: w = 1 and w = 0, chunks that differ from the parent's in any bit", 0, "0", Differing(Chunks(Mixed(a, b, 1), judge, o => o.Both, 0), ofA) + Differing(Chunks(Mixed(a, b, 0), judge, o => o.Both, 0), ofB), most: true);
-        using var treeF = Load(flow);
+        using var treeF = _policies.Load(flow);
         double validF = Valid(judge, Chunks(treeF.Policy, judge, o => o.B, 0)), crossed = Valid(judge, Chunks(Mixed(a, flow, 0.5), judge, o => o.Both, 0));
         Add("4", $"{at}: flow parent B alone, valid", null, sigma < 0.1 ? ".630" : ".423", validF);
         Add("4", $"{at}: diffusion A and flow B, w = .5, valid", null, sigma < 0.1 ? ".765" : ".673", crossed);
     }
 
-    private PolicyTree Mixed(string a, string b, double w) => Steered("mix", FormattableString.Invariant($$"""
+    private PolicyTree Mixed(string a, string b, double w) => _policies.Steered("mix", FormattableString.Invariant($$"""
         "parents": [{ "package": "../{{a}}" }, { "package": "../{{b}}" }], "compose": { "weights": [{{w}}, {{1 - w:F1}}] }
         """));
 
@@ -98,12 +130,12 @@ internal sealed partial class DetourSteering : IBenchmark
     private void Guide()
     {
         const int situations = 300;
-        Denoiser("quick", Train(Recipe.Denoiser, 0, 0, seed: 4), "o", steps: 3);
-        using var critic = Regress(out double correlation);
-        Critic("critic", critic);
+        _policies.Denoiser("quick", Train(Recipe.Denoiser, 0, 0, Seed(4), QuickUpdates), "o", steps: 3);
+        using var critic = Regress(Seed(11), out double correlation);
+        _policies.Critic("critic", critic);
         Add("5", "critic on held-out chunks, correlation", null, ".84", correlation);
         var judge = Situations(situations, JudgedSeed, 0);
-        using var bare = Load("quick");
+        using var bare = _policies.Load("quick");
         float[][] plain = Chunks(bare.Policy, judge, o => o.Clean, 0);
         double bareValid = Valid(judge, plain);
         Add("5", "DDIM, 3 calls, bare: valid", null, "≈ .71", bareValid);
@@ -122,7 +154,7 @@ internal sealed partial class DetourSteering : IBenchmark
         Add("5", "β = 1e6 against the bare policy, K = 10: |difference|", 0.08, "≈ 0", Math.Abs(random10 - bareValid), most: true);
     }
 
-    private PolicyTree Guided(int candidates, double temperature) => Steered("guided", FormattableString.Invariant($$"""
+    private PolicyTree Guided(int candidates, double temperature) => _policies.Steered("guided", FormattableString.Invariant($$"""
         "parents": [{ "package": "../quick" }], "guide": { "critic": { "package": "../critic" }, "candidates": {{candidates}}, "temperature": {{temperature}} }
         """));
 
@@ -130,14 +162,14 @@ internal sealed partial class DetourSteering : IBenchmark
     private void Inpaint()
     {
         const int delay = 4;
-        var network = Train(Recipe.Flow, 0, 0, seed: 5);
-        var denoiser = Train(Recipe.Denoiser, 0, 0, seed: 6);
+        var network = Train(Recipe.Flow, 0, 0, Seed(5), ChunkUpdates);
+        var denoiser = Train(Recipe.Denoiser, 0, 0, Seed(6), ChunkUpdates);
         var judge = Situations(Judged, JudgedSeed, 0.03);
         var inpaint = new InpaintSpec { Gain = 5, Decay = GuidanceDecay.Exponential, FreeRows = 4 }; // end = 12
         foreach (int steps in new[] { 5, 10 })
         {
-            Flow("plain", network, "o", steps, keep: true);
-            Flow("joined", network, "o", steps, inpaint, keep: true);
+            _policies.Flow("plain", network, "o", steps, keep: true);
+            _policies.Flow("joined", network, "o", steps, inpaint, keep: true);
             var none = Executed("plain", judge, delay);
             var held = Executed("joined", judge, delay);
             Show($"flow, {steps} steps, none", none, steps == 5 ? ".405 / .878 / .65 / .15 / .47" : ".448 / .944 / .66 / .15 / .48");
@@ -146,11 +178,11 @@ internal sealed partial class DetourSteering : IBenchmark
             Add("9.5", $"flow, {steps} steps: jump p95, share of none's", 0.5, steps == 5 ? ".26" : ".47", held.Jump / none.Jump, most: true);
         }
 
-        Denoiser("plain", denoiser, "o", 10, keep: true);
-        Denoiser("joined", denoiser, "o", 10, inpaint, keep: true);
+        _policies.Denoiser("plain", denoiser, "o", 10, keep: true);
+        _policies.Denoiser("joined", denoiser, "o", 10, inpaint, keep: true);
         Show("diffusion, DDIM 10, none", Executed("plain", judge, delay), "(not run)");
         Show("diffusion, DDIM 10, identity form", Executed("joined", judge, delay), "(not run)");
-        Denoiser("warm", denoiser, "o", 10, warm: new() { From = 0.3, Steps = 2, RefreshEvery = 0 }, keep: true);
+        _policies.Denoiser("warm", denoiser, "o", 10, warm: new() { From = 0.3, Steps = 2, RefreshEvery = 0 }, keep: true);
         var warm = Executed("warm", judge, delay);
         Add("9.7", "diffusion, 2 calls from the chunk in execution: new chunk valid", 0.88, ".926", warm.Alone);
         Add("9.7", "diffusion, 2 calls from the chunk in execution: side kept", 0.9, ".96", warm.SameSide);
@@ -163,7 +195,7 @@ internal sealed partial class DetourSteering : IBenchmark
 
     private Chunked Executed(string package, Situation[] situations, int delay)
     {
-        using var tree = Load(package);
+        using var tree = _policies.Load(package);
         var policy = (IContinuingPolicy)tree.Policy;
         int executed = 0, alone = 0, kept = 0;
         double prefix = 0;
@@ -194,45 +226,45 @@ internal sealed partial class DetourSteering : IBenchmark
 
     private readonly record struct Chunked(double Executed, double Alone, double Jump, double Prefix, double SameSide);
 
-    // A composed and guided policy: what it costs beside its network calls, and what a deadline does to it.
-    private void Cost()
+    // Of a network in this run: no two of a run, and no two runs, share one.
+    private ulong Seed(ulong part) => (1000 * _seed) + part;
+
+    private void Told(string what, Action measure)
     {
-        const int plans = 10_000;
-        using var tree = Steered("whole", """
-            "parents": [{ "package": "../a008" }, { "package": "../b008" }], "compose": { "weights": [0.5, 0.5] },
-            "guide": { "critic": { "package": "../mixed-critic" }, "candidates": 10 }
-            """, () => Critic("mixed-critic", null));
-        double[] ratios = [.. Enumerable.Range(0, 15).Select(_ => tree.Measure(60).Median / tree.MeasureNetworks(60))];
-        Add("F", "composed and guided, K = 10: one plan over its bare network calls", 1.05, "-", Bench.Median(ratios), most: true,
-            text: FormattableString.Invariant($"{Bench.Median(ratios):F3} ({tree.Measure(60).Median.TotalMicroseconds:F0} us)"));
-        using var busy = new CancellationTokenSource();
-        var neighbour = new Thread(() =>
+        long start = Stopwatch.GetTimestamp();
+        measure();
+        Console.Error.WriteLine($"seed {_seed}, {what}: {Stopwatch.GetElapsedTime(start).TotalSeconds:F0} s");
+    }
+
+    private void Add(string card, string what, double? bound, string cardMeasured, double measured, bool most = false, string? text = null)
+    {
+        var line = _lines.Find(one => one.What == what);
+        if (line is null)
         {
-            for (double x = 1; !busy.IsCancellationRequested;)
-            {
-                x = Math.Sqrt(x + 1);
-            }
-        })
-        { IsBackground = true };
-        neighbour.Start();
-        float[] observation = [0.1f, 0.2f, 0.1f, 0.2f], chunk = new float[Width];
-        tree.Policy.Plan(observation, s_whenever, chunk);
-        int late = 0;
-        var candidates = new int[11];
-        long allocated = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < plans; i++)
-        {
-            var deadline = MonotonicTime.SystemNow() + TimeSpan.FromMilliseconds(20);
-            var status = tree.Policy.Plan(observation, deadline, chunk).Status;
-            late += status != PlanStatus.Planned || MonotonicTime.SystemNow() > deadline ? 1 : 0;
-            candidates[((GuidedPolicy)tree.Policy).Candidates]++;
+            _lines.Add(line = new(card, what, bound, most, cardMeasured, [], []));
         }
 
-        allocated = GC.GetAllocatedBytesForCurrentThread() - allocated;
-        busy.Cancel();
-        neighbour.Join();
-        Add("F", "the same at 20 ms with a busy core: late plans of 10,000", 0, "-", late, most: true);
-        Add("F", "the same: bytes allocated", 0, "-", allocated, most: true);
-        _notes.Add($"20 ms with a busy core: {string.Join(", ", candidates.Select((n, k) => (n, k)).Where(pair => pair.n > 0).Select(pair => $"{pair.n} plans of {pair.k} candidates"))}.");
+        line.Measured.Add(text ?? measured.ToString(most ? "G3" : "F3", CultureInfo.InvariantCulture));
+        line.Held.Add(bound is not { } limit || (most ? measured <= limit : measured >= limit));
+    }
+
+    private string Table(bool holds)
+    {
+        var table = new StringBuilder();
+        table.AppendLine(CultureInfo.InvariantCulture, $"Networks of 3 x 160; parents of composition trained for {ParentUpdates} updates of 128, those of guidance for {QuickUpdates}, those of real-time chunking for {ChunkUpdates}: fixed in the file, on other training seeds and other situations (`--pilot`). {Seeds} training seeds; a required line holds when it holds for each. {Judged} judged situations (guidance: 300), the same for all seeds, so one standard error is about 0.02 (0.03). Every number comes from packages run by the runtime; 'card' is what the policy card measured, once.");
+        table.AppendLine();
+        table.AppendLine(CultureInfo.InvariantCulture, $"| card | what | required | card | {string.Join(" | ", Enumerable.Range(1, Seeds).Select(seed => $"seed {seed}"))} | |");
+        table.AppendLine(CultureInfo.InvariantCulture, $"|---|---|---|---|{string.Concat(Enumerable.Repeat("---|", Seeds))}---|");
+        foreach (var line in _lines)
+        {
+            string required = line.Bound is null ? "" : (line.Most ? "at most " : "at least ") + line.Bound.Value.ToString("G4", CultureInfo.InvariantCulture);
+            table.AppendLine(CultureInfo.InvariantCulture, $"| {line.Card} | {line.What} | {required} | {line.CardMeasured} | {string.Join(" | ", line.Measured)} | {(line.Bound is null ? "" : line.Holds ? "holds" : "**short**")} |");
+        }
+
+        table.AppendLine();
+        _notes.ForEach(note => table.AppendLine(note));
+        table.AppendLine();
+        table.AppendLine(holds ? "Every required line holds." : "At least one required line falls short.");
+        return table.ToString();
     }
 }

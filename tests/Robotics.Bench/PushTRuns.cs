@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json.Nodes;
 using Robotics.Lab;
 using Robotics.Packages;
 
@@ -12,7 +13,13 @@ internal sealed class PushTRuns
 {
     public const int Episodes = 100;
 
+    /// <summary>First start that is judged. Settings (steps, candidates, what the last layer says) were chosen on the starts that
+    /// <c>robotics-lab eval</c> takes by itself, so those would flatter.</summary>
+    public const ulong FirstStart = LabTask.FirstEvaluation + 100_000;
+
     public static readonly IReadOnlyList<ulong> Seeds = [1, 2, 3];
+
+    private const string PoseWiring = "runs/pose.json";
 
     private readonly string _folder;
 
@@ -21,9 +28,15 @@ internal sealed class PushTRuns
     /// <summary>The arguments that collect the demonstrations, and that train one run.</summary>
     public static string[] Collect => ["collect", "--task", "push-t", "--episodes", "3000", "--noise", "0.015", "--out", "data/push-t"];
 
-    public static string[] Train(string method, ulong seed) =>
+    public static string[] Train(string method, ulong seed) => method is "weak" or "pose"
+        ? [
+            "train", "--data", "data/push-t", .. method == "pose" ? (string[])["--wiring", PoseWiring] : [], "--method", "diffusion", "--width", "256",
+            "--batch", "128", "--steps", method == "weak" ? "1500" : "10000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4",
+            "--run", Run(method, seed), "--name", $"push-t-{method}",
+        ]
+        :
     [
-        "train", "--data", "data/push-t", "--method", method, .. method.StartsWith("energy", StringComparison.Ordinal) ? (string[])["--layers", "3"] : [],
+        "train", method, "--data", "data/push-t", .. method.StartsWith("energy", StringComparison.Ordinal) ? (string[])["--layers", "3"] : [],
         "--batch", "128", "--steps", "20000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed),
     ];
 
@@ -35,7 +48,8 @@ internal sealed class PushTRuns
         return new(folder);
     }
 
-    /// <summary>The finished package of a run.</summary>
+    /// <summary>The finished package of a run: of a family, of a small diffusion cut short ("weak"), or of a small diffusion that sees the
+    /// block's pose in place of its keypoints ("pose").</summary>
     public PolicyPackage Package(string method, ulong seed)
     {
         string package = Path.Combine(_folder, Run(method, seed), "package");
@@ -44,6 +58,11 @@ internal sealed class PushTRuns
             if (!Directory.Exists(Path.Combine(_folder, "data", "push-t")))
             {
                 Lab(Collect);
+            }
+
+            if (method == "pose")
+            {
+                WritePoseWiring();
             }
 
             Lab(Train(method, seed));
@@ -57,11 +76,40 @@ internal sealed class PushTRuns
     {
         string sentence = $"{package.Manifest.Name}, seed {package.Manifest.Trained?.Seed}";
         using var line = new ProgressLine(sentence, Episodes);
-        return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), Episodes, LabTask.FirstEvaluation, Environment.ProcessorCount, line, CancellationToken.None);
+        return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), Episodes, FirstStart, Environment.ProcessorCount, line, CancellationToken.None);
     }
 
     /// <summary>Several training seeds as one: every episode counts the same.</summary>
     public static Evaluation Pool(IEnumerable<Evaluation> seeds) => new([.. seeds.SelectMany(seed => seed.Scores)]);
+
+    // The package's folder, for packages that name it.
+    public string Folder(string method, ulong seed) => Path.Combine(_folder, Run(method, seed), "package");
+
+    // The task's own wiring with one term changed; its networks are not read.
+    private void WritePoseWiring()
+    {
+        var json = JsonNode.Parse(Package("diffusion", 1).Text)!.AsObject();
+        foreach (string key in (string[])["sampler", "trained", "golden"])
+        {
+            json.Remove(key);
+        }
+
+        json["name"] = "push-t-pose";
+        json["kind"] = "direct";
+        json["models"] = new JsonArray(new JsonObject
+        {
+            ["file"] = "step.onnx",
+            ["inputs"] = new JsonArray(new JsonObject { ["name"] = "o", ["from"] = "observation:state" }),
+            ["outputs"] = new JsonArray(new JsonObject { ["name"] = "a", ["to"] = "action" }),
+        });
+        var group = json["observations"]![0]!.AsObject();
+        group.Remove("history");
+        group.Remove("normalization");
+        group["terms"]![1]!["signal"] = "block.pose";
+        json["action"]!.AsObject().Remove("normalization");
+        json["action"]!.AsObject().Remove("first_row");
+        File.WriteAllText(Path.Combine(_folder, PoseWiring), json.ToJsonString());
+    }
 
     private static string Run(string method, ulong seed) => string.Create(CultureInfo.InvariantCulture, $"runs/push-t-{method}-{seed}");
 

@@ -7,7 +7,8 @@
  *     plant              prints the truth: device time, mode, reason, times of interest, position and velocity of each joint
  *     freeze J | thaw J  the encoder repeats itself          silent J | broken J   the encoder does not answer, says NaN
  *     heat J T           sets the motor's temperature        push J V              gives the joint a velocity
- *     press | release    the emergency stop button           unplug [MS]           pulls the cable, for MS milliseconds */
+ *     press | release    the emergency stop button           unplug [MS]           pulls the cable, for MS milliseconds
+ *     place J Q          moves the joint by hand             cut N                 pulls it after N more bytes from the host */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -217,6 +218,11 @@ static void obey(const char *line)
         joint->temperature = value;
     } else if (strcmp(word, "push") == 0) {
         joint->velocity = value;
+    } else if (strcmp(word, "place") == 0) {
+        joint->position = value;
+        joint->velocity = 0;
+    } else if (strcmp(word, "cut") == 0) {
+        self.board.cut_after = j;
     } else if (strcmp(word, "press") == 0 || strcmp(word, "release") == 0) {
         self.board.stop_pressed = word[0] == 'p';
     } else if (strcmp(word, "unplug") == 0) {

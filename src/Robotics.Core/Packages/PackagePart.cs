@@ -26,11 +26,17 @@ public sealed record PackagePart(PackageRole Role, string At, PolicyPackage Pack
 /// <summary>What a steered package says itself.</summary>
 internal sealed record SteeredFile
 {
+    public string Format { get; init; } = "policy-package";
+
+    public int Version { get; init; } = 1;
+
     public required string Name { get; init; }
 
     public string Description { get; init; } = "";
 
-    public required IReadOnlyList<PackageFile> Files { get; init; }
+    public PolicyKind Kind { get; init; } = PolicyKind.Steered;
+
+    public IReadOnlyList<PackageFile> Files { get; init; } = [];
 
     public TimingSpec? Timing { get; init; }
 
@@ -160,8 +166,10 @@ internal static class SteeredManifest
         check.That(Math.Abs(manifest.Timing.PeriodMs - driver.Timing.PeriodMs) < 1e-9, at,
             FormattableString.Invariant($"({manifest.Origin}) has timing.period_ms {manifest.Timing.PeriodMs}, {driverAt} ({driver.Origin}) {driver.Timing.PeriodMs}"));
         bool parent = role == PackageRole.Parent;
-        check.That(!parent || (manifest.Sampler?.Horizon == driver.Sampler?.Horizon && manifest.Action.FirstRow == driver.Action.FirstRow), at,
-            $"({manifest.Origin}) plans {manifest.Sampler?.Horizon} rows, the first executed is {manifest.Action.FirstRow}; {driverAt} ({driver.Origin}) plans {driver.Sampler?.Horizon}, the first is {driver.Action.FirstRow}");
+        check.That(!parent || manifest.Action.FirstRow == driver.Action.FirstRow, at,
+            $"({manifest.Origin}) executes its rows from {manifest.Action.FirstRow} on, {driverAt} ({driver.Origin}) from {driver.Action.FirstRow}: the same row would be two times");
+        check.That(!parent || !(manifest.Sampler?.Horizon > driver.Sampler?.Horizon), at,
+            $"({manifest.Origin}) plans {manifest.Sampler?.Horizon} rows, {driverAt} ({driver.Origin}), which drives, {driver.Sampler?.Horizon}; the one that plans the most must drive: set steering.compose.driver");
         check.That(role != PackageRole.Critic || manifest.Action.Rows <= driver.Action.Rows, at, $"({manifest.Origin}) judges {manifest.Action.Rows} rows, {driverAt} ({driver.Origin}) executes {driver.Action.Rows}");
         check.That(role != PackageRole.Fallback || manifest.Action.Rows >= driver.Action.Rows, at, $"({manifest.Origin}) plans {manifest.Action.Rows} rows, {driverAt} ({driver.Origin}) {driver.Action.Rows}: too few to stand in");
 

@@ -130,6 +130,21 @@ public sealed class PolicyPackage
         return read;
     }
 
+    /// <summary>Writes the <c>policy.json</c> of a steered package, which has no files of its own, into <paramref name="folder"/>. What it
+    /// names is found when it is loaded.</summary>
+    /// <param name="folder">Made where there is none; parents are named relative to it.</param>
+    /// <param name="name">Of the policy.</param>
+    /// <param name="description">For people.</param>
+    /// <param name="steering">What it does.</param>
+    public static void WriteSteered(string folder, string name, string description, SteeringSpec steering)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(steering);
+        var file = new SteeredFile { Name = name, Description = description, Steering = steering };
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, ManifestName), JsonSerializer.Serialize(file, PackageJson.Default.SteeredFile) + "\n");
+    }
+
     /// <summary>Contents of a file listed in the manifest; read once at load.</summary>
     /// <exception cref="ArgumentException">The manifest does not list it.</exception>
     public ReadOnlyMemory<byte> Read(string file) => _files.TryGetValue(file, out byte[]? bytes)

@@ -32,7 +32,9 @@ internal static class SteeringCheck
         const string at = "steering.compose";
         check.That(compose.Weights is null != compose.Schedule is null, at, "needs either 'weights' or 'schedule', one of them");
         check.That(compose.Driver is null || compose.Driver < parents, $"{at}.driver", $"is {compose.Driver}, expected 0 to {parents - 1}: steering.parents has {parents}");
-        check.That(compose.Operator != MixOperator.Or || compose.Schedule is null, $"{at}.schedule", "is given, but operator 'or' finds its weights itself; give prior shares in 'weights'");
+        check.That(
+            compose.Operator is not (MixOperator.Or or MixOperator.And) || compose.Schedule is null, $"{at}.schedule",
+            $"is given, but operator '{compose.Operator.ToString().ToLowerInvariant()}' finds its weights itself; give prior shares in 'weights'");
         if (compose.Weights is { } weights)
         {
             Weights(compose.Operator, weights, parents, $"{at}.weights", check);

@@ -57,15 +57,21 @@ public enum MixOperator
 
     /// <summary>Where any parent is at home: weights follow the parents' densities along the path; needs a sampler that draws noise.</summary>
     Or,
+
+    /// <summary>Where all parents are at home alike: weights, of any sign, that let every parent's density grow by the same at every
+    /// step; needs a sampler that draws noise.</summary>
+    And,
 }
 
 /// <summary>Mixes the scores of sampled parents at every step (general policy composition).</summary>
+/// <remarks>Of parents that plan different numbers of rows the longest drives; rows that only some of them plan are mixed among those.</remarks>
 public sealed record ComposeSpec
 {
     /// <summary>How.</summary>
     public MixOperator Operator { get; init; } = MixOperator.Convex;
 
-    /// <summary>One weight per parent, together 1; for <see cref="MixOperator.Or"/> the prior shares. Null: <see cref="Schedule"/>.</summary>
+    /// <summary>One weight per parent, together 1; for <see cref="MixOperator.Or"/> the prior shares, for
+    /// <see cref="MixOperator.And"/> what holds where the parents agree. Null: <see cref="Schedule"/>.</summary>
     public IReadOnlyList<double>? Weights { get; init; }
 
     /// <summary>Weights over the noise level, between which they run straight; null: <see cref="Weights"/>.</summary>

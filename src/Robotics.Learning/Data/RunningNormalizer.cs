@@ -68,6 +68,16 @@ public sealed class RunningNormalizer
         }
     }
 
+    /// <summary>Both observations of rows [from, from + count) of a batch, in place.</summary>
+    internal void Apply(Batch batch, int from, int count)
+    {
+        for (int i = from; i < from + count; i++)
+        {
+            Apply(batch.Observations[i], batch.Observations[i]);
+            Apply(batch.Next[i], batch.Next[i]);
+        }
+    }
+
     /// <summary>As it stands in a package; null while it is identity.</summary>
     public NormalizationSpec? Spec() => _count == 0 && Clip is null
         ? null

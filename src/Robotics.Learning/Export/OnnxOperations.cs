@@ -139,6 +139,12 @@ public sealed class OnnxOperations : IOperations<OnnxValue>
     public OnnxValue Shift(OnnxValue x, double offset) => Add(x, Constant([(float)offset]));
 
     /// <inheritdoc/>
+    public OnnxValue Relu(OnnxValue x) => Same("Relu", x);
+
+    /// <inheritdoc/>
+    public OnnxValue Positive(OnnxValue x) => Same("Sign", Relu(x));
+
+    /// <inheritdoc/>
     public OnnxValue Sigmoid(OnnxValue x) => Same("Sigmoid", x);
 
     /// <inheritdoc/>

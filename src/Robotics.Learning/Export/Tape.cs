@@ -108,6 +108,12 @@ public sealed class Tape<T>(IOperations<T> ops) : IOperations<TapeValue<T>>
     public TapeValue<T> Shift(TapeValue<T> x, double offset) => Push(ops.Shift(x.Value, offset), (x, g => g));
 
     /// <inheritdoc/>
+    public TapeValue<T> Relu(TapeValue<T> x) => Push(ops.Relu(x.Value), (x, g => ops.Mul(g, ops.Positive(x.Value))));
+
+    /// <inheritdoc/>
+    public TapeValue<T> Positive(TapeValue<T> x) => Fixed(ops.Positive(x.Value));
+
+    /// <inheritdoc/>
     public TapeValue<T> Sigmoid(TapeValue<T> x)
     {
         T y = ops.Sigmoid(x.Value);

@@ -62,6 +62,12 @@ public interface IOperations<T>
     /// <summary>x + offset.</summary>
     T Shift(T x, double offset);
 
+    /// <summary>max(0, x).</summary>
+    T Relu(T x);
+
+    /// <summary>1 where x is above 0, 0 elsewhere; a constant to whoever asks for gradients.</summary>
+    T Positive(T x);
+
     /// <summary>1/(1 + e^-x).</summary>
     T Sigmoid(T x);
 

@@ -37,6 +37,12 @@ public sealed class TorchOperations(Func<WeightSpec, Tensor> weights) : IOperati
     public Tensor Shift(Tensor x, double offset) => x + (float)offset;
 
     /// <inheritdoc/>
+    public Tensor Relu(Tensor x) => F.relu(x);
+
+    /// <inheritdoc/>
+    public Tensor Positive(Tensor x) => F.relu(x).sign();
+
+    /// <inheritdoc/>
     public Tensor Sigmoid(Tensor x) => x.sigmoid();
 
     /// <inheritdoc/>

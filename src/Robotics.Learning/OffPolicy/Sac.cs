@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
+using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
+using Robotics.Packages;
 
 namespace Robotics.Learning.OffPolicy;
 
@@ -71,7 +73,7 @@ public sealed record SacOptions
 /// Differs: one learning rate for all three (CleanRL gives the critics 1e-3); the uniform first steps are counted over all environments;
 /// episodes are cut (as by a time limit) where a checkpoint is written, so that a resumed run repeats exactly.
 /// </remarks>
-public sealed class Sac : IReinforcement
+public sealed class Sac : IActorCritic
 {
     private readonly IVectorEnvironment _environment;
     private readonly SacOptions _options;
@@ -176,6 +178,9 @@ public sealed class Sac : IReinforcement
     }
 
     /// <inheritdoc/>
+    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
+
+    /// <inheritdoc/>
     public void Dispose() => _replay.Dispose();
 
     internal static string? ReplayFile(string? folder)
@@ -207,7 +212,7 @@ public sealed class Sac : IReinforcement
 
         // Actor: α log π(a|s) - min Q(s, a); then the temperature.
         _actor.Sample(_batch.Observations, rows, _random);
-        double q = _critics.Ascend(_batch.Observations, _actor.Actions, rows, lowest: true);
+        double q = _critics.Ascend(_batch.Observations, _actor.Actions, rows, Ascent.Lowest);
         double entropy = _actor.Improve(rows, _critics.ActionGradient, _options.LearningRate);
         _means.Add(2, (-_actor.Alpha * entropy) - q);
         _means.Add(3, q);

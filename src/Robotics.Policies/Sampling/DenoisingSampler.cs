@@ -83,12 +83,13 @@ internal sealed class DenoisingSampler : ChunkSampler
     protected override bool Step()
     {
         var row = _table.Coefficients(_step);
-        Ask(new(_table.Timesteps[_step], new(row.RootAlphaBar, row.RootNoise), row, _step == 0));
-        if (_table.DrawsNoise(_step))
+        bool draws = _table.DrawsNoise(_step);
+        if (draws)
         {
             Draw();
         }
 
+        Ask(new(_table.Timesteps[_step], new(row.RootAlphaBar, row.RootNoise), row, _step == 0, draws ? Noise : default));
         _table.Step(_step, Sample, Network.Output, Noise, Plans);
         return ++_step < _table.Steps;
     }

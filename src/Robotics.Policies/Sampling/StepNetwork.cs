@@ -6,11 +6,23 @@ using Robotics.Policies.Onnx;
 namespace Robotics.Policies.Sampling;
 
 /// <summary>Where a sampler asks.</summary>
-/// <param name="Time">Timestep of a diffusion, s of a flow (house time), 0 of an energy.</param>
-/// <param name="Level">Noise in the sample.</param>
-/// <param name="Step">The table's coefficients for a step of diffusion; the default for others.</param>
-/// <param name="First">The first call of a plan.</param>
-internal readonly record struct StepPoint(double Time, NoiseLevel Level, DenoisingStep Step, bool First);
+/// <param name="time">Timestep of a diffusion, s of a flow (house time), 0 of an energy.</param>
+/// <param name="level">Noise in the sample.</param>
+/// <param name="step">The table's coefficients for a step of diffusion; the default for others.</param>
+/// <param name="first">The first call of a plan.</param>
+/// <param name="noise">[K, Tp, Da], what the step will draw; empty when it draws nothing.</param>
+internal readonly ref struct StepPoint(double time, NoiseLevel level, DenoisingStep step, bool first, ReadOnlySpan<float> noise = default)
+{
+    public double Time { get; } = time;
+
+    public NoiseLevel Level { get; } = level;
+
+    public DenoisingStep Step { get; } = step;
+
+    public bool First { get; } = first;
+
+    public ReadOnlySpan<float> Noise { get; } = noise;
+}
 
 /// <summary>What a sampler calls again and again: K chunks in, what is said about them out.</summary>
 /// <remarks>Owned by one policy and used on its thread. The condition was written before; it stays for the whole plan.</remarks>

@@ -240,14 +240,14 @@ public sealed class PolicyTree : IDisposable
             var driver = networks[at];
             var sampler = driver.Manifest.Sampler!;
             bool draws = sampler.Diffusion is { Solver: Numerics.DiffusionSolver.Ddpm } or { Eta: > 0 };
-            _check.That(compose.Operator != MixOperator.Or || draws, "steering.compose.operator",
-                $"is 'or', which follows densities along a path with noise; the driver, {parents[at].At}, samples without. Choose one with solver 'ddpm' or with eta above 0");
+            _check.That(compose.Operator is not (MixOperator.Or or MixOperator.And) || draws, "steering.compose.operator",
+                $"is '{compose.Operator.ToString().ToLowerInvariant()}', which follows densities along a path with noise; the driver, {parents[at].At}, samples without. Choose one with solver 'ddpm' or with eta above 0");
             _check.Throw();
             MixedParent[] mixed = [.. networks.Select(each => new MixedParent(each, driver))];
             double clip = sampler.Diffusion is { Clip: > 0 } clipped ? clipped.Clip : double.PositiveInfinity;
             var each = networks.Select(one => one.Steps()).ToArray();
             var steps = Enumerable.Range(0, each[0].Count)
-                .Select(rung => (StepNetwork)new MixedStep(mixed, [.. each.Select(one => one[rung])], MixedParent.FormOf(driver.Manifest), compose, clip)).ToArray();
+                .Select(rung => (StepNetwork)new MixedStep(mixed, [.. each.Select(one => one[rung])], at, MixedParent.FormOf(driver.Manifest), compose, clip)).ToArray();
             words.Add(Words.Of(compose, at) + (mixed.Max(parent => parent.Uneven) is > 1.05 and var uneven
                 ? FormattableString.Invariant($" (normalisers differ by up to {uneven:G3} between elements: noise levels match on average)") : ""));
             var policy = new OnnxPolicy(spec, networks, [.. parents.Select(part => ObservationView.Of(_trees[part].Policy.Spec, spec, part.Groups))], driver, steps, options.Clock);

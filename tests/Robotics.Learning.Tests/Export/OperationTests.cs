@@ -12,7 +12,7 @@ public sealed class OperationTests
 
     public static TheoryData<string> All =>
     [
-        "linear2", "linear3", "matmul left", "matmul right", "matmul both", "add", "mul", "mul twice", "scale", "shift", "sigmoid",
+        "linear2", "linear3", "matmul left", "matmul right", "matmul both", "add", "mul", "mul twice", "scale", "shift", "relu", "sigmoid",
         "tanh", "softplus", "erf", "exp", "reciprocal", "sin", "cos", "silu", "mish", "gelu", "normalize", "layer norm", "group norm", "softmax",
         "mean", "transpose", "reshape", "concat", "slice", "pad", "conv", "conv stride", "conv stride odd", "conv transpose", "film",
     ];
@@ -105,6 +105,7 @@ public sealed class OperationTests
             "mul twice" => ops.Mul(x, ops.Mul(x, x)),
             "scale" => ops.Scale(x, -1.7),
             "shift" => ops.Mul(x, ops.Shift(x, 0.4)),
+            "relu" => ops.Relu(x),
             "sigmoid" => ops.Sigmoid(x),
             "tanh" => ops.Tanh(x),
             "softplus" => ops.Softplus(x),

@@ -104,7 +104,6 @@ public sealed class ComposeTests : IDisposable
     [Fact]
     public void Plan_WithOr_EndsAtOneParentAndNotBetween()
     {
-        static PolicyManifest Ancestral(PolicyManifest m) => m with { Sampler = m.Sampler! with { Diffusion = m.Sampler.Diffusion! with { Solver = DiffusionSolver.Ddpm, Steps = 100 } } };
         _packages.Denoiser("a", 0.8f, 0.0025, change: Ancestral);
         _packages.Denoiser("b", -0.8f, 0.0025, change: Ancestral);
         _packages.Steered("either", $"{Parents("a", "b")}, 'compose': {{ 'operator': 'or', 'weights': [0.5, 0.5] }}");
@@ -124,6 +123,84 @@ public sealed class ComposeTests : IDisposable
         Assert.Equal(0, Plan(both.Policy, 1).Average(), 0.1);
     }
 
+    [Theory]
+    [InlineData(0.04, 0.04)]
+    [InlineData(0.01, 0.09)] // not half way: nearer to the narrow one, where the densities are the same
+    public void Plan_WithAnd_EndsWhereBothAreEquallyAtHome(double first, double second)
+    {
+        _packages.Denoiser("a", 0.4f, first, change: Ancestral);
+        _packages.Denoiser("b", -0.2f, second, change: Ancestral);
+        double[] and = Apart("and", "'operator': 'and', "), convex = Apart("convex", "");
+        Assert.True(and.Average() < convex.Average() / 3, $"log densities differ by {and.Average():F2} with 'and', {convex.Average():F2} without");
+
+        double[] Apart(string name, string words)
+        {
+            _packages.Steered(name, $"{Parents("a", "b")}, 'compose': {{ {words} 'weights': [0.5, 0.5] }}");
+            using var tree = _packages.Load(name);
+            return [.. Enumerable.Range(0, 40).Select(seed =>
+            {
+                tree.Policy.Reset((ulong)seed);
+                float[] chunk = Plan(tree.Policy, 1);
+                return Math.Abs(LogDensity(chunk, 0.4, first) - LogDensity(chunk, -0.2, second));
+            })];
+        }
+
+        static double LogDensity(float[] x, double mean, double variance) => x.Sum(e => -((e - mean) * (e - mean) / (2 * variance)) - (Math.Log(variance) / 2));
+    }
+
+    [Fact]
+    public void Plan_WithAndOfParentsThatAgree_IsThatParent()
+    {
+        foreach (string name in (string[])["a", "b", "c"])
+        {
+            _packages.Denoiser(name, 0.4f, 0.04, change: Ancestral); // no direction in which they differ
+        }
+
+        _packages.Steered("same", $"{Parents("a", "b", "c")}, 'compose': {{ 'operator': 'and', 'weights': [0.2, 0.3, 0.5] }}");
+        using var bare = _packages.Load("a");
+        using var same = _packages.Load("same");
+        bare.Policy.Reset(3);
+        same.Policy.Reset(3);
+        Assert.Equal(Plan(bare.Policy, 1), Plan(same.Policy, 1), Core.Numerics.Close.Element(1e-5f));
+    }
+
+    [Theory]
+    [InlineData(false)] // a denoiser of its kind
+    [InlineData(true)]  // a flow, asked at its own times
+    public void Plan_OfAShorterParent_MixesTheRowsThatBothPlan(bool flow)
+    {
+        const int rows = 2;
+        _packages.Denoiser("long", 0.6f, 0.05, change: Fine);
+        _ = flow ? _packages.Flow("short", -0.2f, 0.05, change: Fine, rows: rows) : _packages.Denoiser("short", -0.2f, 0.05, change: Fine, rows: rows);
+        _packages.Denoiser("same", (0.7f * 0.6f) + (0.3f * -0.2f), 0.05, change: Fine);
+        _packages.Steered("mix", $"{Parents("long", "short")}, 'compose': {{ 'weights': [0.7, 0.3] }}");
+        _packages.Steered("short-only", $"{Parents("long", "short")}, 'compose': {{ 'weights': [0, 1], 'driver': 0 }}");
+        float[] alone = Planned("long"), both = Planned("same"), mixed = Planned("mix"), only = Planned("short-only");
+        Assert.Equal(both[..(2 * rows)], mixed[..(2 * rows)], Core.Numerics.Close.Element(1e-4f));
+        Assert.Equal(alone[(2 * rows)..], mixed[(2 * rows)..], Core.Numerics.Close.Element(1e-6f)); // the tail is the longer one's alone
+        Assert.Equal(alone[(2 * rows)..], only[(2 * rows)..], Core.Numerics.Close.Element(1e-6f));
+        Assert.Equal(-0.2, only[..(2 * rows)].Average(), 0.5);
+        Assert.NotEqual(alone[0], only[0], 0.1f);
+
+        float[] Planned(string name)
+        {
+            using var tree = _packages.Load(name);
+            tree.Policy.Reset(1);
+            return Plan(tree.Policy, 1.5f);
+        }
+    }
+
+    [Fact]
+    public void Load_WhenAShorterParentWouldDrive_SaysWhoMust()
+    {
+        _packages.Denoiser("long", 0.6f, 0.05);
+        _packages.Denoiser("short", 0.6f, 0.05, rows: 2);
+        _packages.Steered("mix", $"{Parents("long", "short")}, 'compose': {{ 'weights': [0.3, 0.7] }}");
+        string message = Assert.Throws<ConfigException>(() => _packages.Load("mix")).Message;
+        Assert.Contains("plans 4 rows, steering.parents[1]", message, StringComparison.Ordinal);
+        Assert.Contains("which drives, 2; the one that plans the most must drive: set steering.compose.driver", message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Plan_WhenTimeIsShort_TakesFewerStepsAndIsNeverLate()
     {
@@ -141,6 +218,8 @@ public sealed class ComposeTests : IDisposable
         Assert.InRange(some.Calls, 2, 14);
         Assert.Equal(PlanStatus.Late, mixed.Policy.Plan([1], MonotonicTime.Now(clock), chunk).Status);
     }
+
+    private static PolicyManifest Ancestral(PolicyManifest m) => m with { Sampler = m.Sampler! with { Diffusion = m.Sampler.Diffusion! with { Solver = DiffusionSolver.Ddpm, Steps = 100 } } };
 
     private static PolicyManifest Fine(PolicyManifest m) => m with
     {

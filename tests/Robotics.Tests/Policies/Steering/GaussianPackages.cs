@@ -23,11 +23,11 @@ internal sealed class GaussianPackages : IDisposable
         PolicyTree.Load(PolicyPackage.Load(At(name)), new OnnxOptions { Clock = clock ?? TimeProvider.System });
 
     /// <summary>A denoiser with the exact score.</summary>
-    public PolicyManifest Denoiser(string name, float gain, double variance, string group = "o", Prediction prediction = Prediction.Epsilon, Func<PolicyManifest, PolicyManifest>? change = null)
+    public PolicyManifest Denoiser(string name, float gain, double variance, string group = "o", Prediction prediction = Prediction.Epsilon, Func<PolicyManifest, PolicyManifest>? change = null, int rows = Rows)
     {
         var diffusion = new DiffusionSpec { Prediction = prediction, Steps = 10, Spacing = GridSpacing.Trailing, Clip = 0 };
-        var manifest = change?.Invoke(Manifest(name, PolicyKind.Denoiser, group, new SamplerSpec { Horizon = Rows, Diffusion = diffusion }))
-            ?? Manifest(name, PolicyKind.Denoiser, group, new SamplerSpec { Horizon = Rows, Diffusion = diffusion });
+        var manifest = Manifest(name, PolicyKind.Denoiser, group, new SamplerSpec { Horizon = rows, Diffusion = diffusion }, rows);
+        manifest = change?.Invoke(manifest) ?? manifest;
         var alphaBars = NoiseSchedule.SquaredCosine(manifest.Sampler!.Diffusion!.TrainSteps).AlphaBars;
         float[] x = new float[alphaBars.Length], m = new float[alphaBars.Length];
         for (int t = 0; t < x.Length; t++)
@@ -38,7 +38,7 @@ internal sealed class GaussianPackages : IDisposable
                 : ((float)(s * variance / whole), (float)(1 - (s2 * variance / whole)));
         }
 
-        byte[] graph = Start(gain).Input("timestep", TinyOnnx.Long, "batch")
+        byte[] graph = Start(gain, rows).Input("timestep", TinyOnnx.Long, "batch")
             .Constant("x_by_step", x, x.Length).Constant("m_by_step", m, m.Length)
             .Node("Gather", "x_by_step timestep", "cx").Node("Unsqueeze", "cx last", "fx")
             .Node("Gather", "m_by_step timestep", "cm").Node("Unsqueeze", "cm last", "fm")
@@ -47,10 +47,10 @@ internal sealed class GaussianPackages : IDisposable
     }
 
     /// <summary>A flow with the exact velocity.</summary>
-    public PolicyManifest Flow(string name, float gain, double variance, string group = "o", Func<PolicyManifest, PolicyManifest>? change = null)
+    public PolicyManifest Flow(string name, float gain, double variance, string group = "o", Func<PolicyManifest, PolicyManifest>? change = null, int rows = Rows)
     {
-        var manifest = Manifest(name, PolicyKind.Velocity, group, new SamplerSpec { Horizon = Rows, Flow = new FlowSpec { Steps = 10 } });
-        byte[] graph = Start(gain).Input("timestep", TinyOnnx.Float, "batch")
+        var manifest = Manifest(name, PolicyKind.Velocity, group, new SamplerSpec { Horizon = rows, Flow = new FlowSpec { Steps = 10 } }, rows);
+        byte[] graph = Start(gain, rows).Input("timestep", TinyOnnx.Float, "batch")
             .Constant("one", [1f], 1).Constant("v", [(float)variance], 1)
             .Node("Unsqueeze", "timestep last", "s").Node("Sub", "one s", "n")
             .Node("Mul", "s v", "sv").Node("Mul", "sv s", "ssv").Node("Mul", "n n", "nn").Node("Add", "ssv nn", "whole")
@@ -123,20 +123,20 @@ internal sealed class GaussianPackages : IDisposable
         return PolicyPackage.Write(folder, manifest with { Files = [.. files.Select(file => new PackageFile { Path = file.Path, Sha256 = "" })] });
     }
 
-    private static PolicyManifest Manifest(string name, PolicyKind kind, string group, SamplerSpec? sampler) => new()
+    private static PolicyManifest Manifest(string name, PolicyKind kind, string group, SamplerSpec? sampler, int rows = Rows) => new()
     {
         Name = name,
         Kind = kind,
         Files = [],
         Models = [TestPolicies.Model("step.onnx", [TestPolicies.In("sample", "sample"), TestPolicies.In("timestep", "time"), TestPolicies.In("cond", $"observation:{group}")], TestPolicies.Out("prediction", "prediction"))],
         Observations = [new ObservationGroup { Name = group, Terms = [new ObservationTerm { Name = "t", Kind = "signal", Signal = group }] }],
-        Action = new ActionSpec { Joints = ["x", "y"], Rows = Rows, Normalization = new() { Mode = "mean_std", Mean = [0], Std = [1], Epsilon = 0 } },
+        Action = new ActionSpec { Joints = ["x", "y"], Rows = rows, Normalization = new() { Mode = "mean_std", Mean = [0], Std = [1], Epsilon = 0 } },
         Timing = new TimingSpec { PeriodMs = 20 },
         Sampler = sampler,
     };
 
-    private static TinyOnnx Start(float gain) => new TinyOnnx()
-        .Input("sample", TinyOnnx.Float, "batch", Rows, 2).Input("cond", TinyOnnx.Float, "batch", 1).Output("prediction", TinyOnnx.Float, "batch", Rows, 2)
-        .Constant("gain", [.. Enumerable.Repeat(gain, Width)], 1, Width).Constant("shape", [-1L, Rows, 2], 3).Constant("last", [1L, 2L], 2)
+    private static TinyOnnx Start(float gain, int rows) => new TinyOnnx()
+        .Input("sample", TinyOnnx.Float, "batch", rows, 2).Input("cond", TinyOnnx.Float, "batch", 1).Output("prediction", TinyOnnx.Float, "batch", rows, 2)
+        .Constant("gain", [.. Enumerable.Repeat(gain, 2 * rows)], 1, 2 * rows).Constant("shape", [-1L, rows, 2], 3).Constant("last", [1L, 2L], 2)
         .Node("MatMul", "cond gain", "flat").Node("Reshape", "flat shape", "mean");
 }

@@ -126,7 +126,9 @@ public sealed class SteeredPackageTests : IDisposable
     [InlineData("'parents': [{ 'package': '../a' }], 'refuse': { 'gates': [{ 'signal': 'energy', 'threshold': 1 }] }", "only a parent of kind 'energy'")]
     [InlineData("'parents': [{ 'package': '../a' }], 'refuse': { 'gates': [{ 'signal': 'distance', 'threshold': 1 }] }", "steering.refuse.gates[0].coreset is missing")]
     [InlineData("'parents': [{ 'package': '../a' }], 'refuse': { 'gates': [{ 'signal': 'spread', 'threshold': 1 }] }", "no 'guide' draws two or more")]
-    [InlineData("'parents': [{ 'package': '../a' }, { 'package': '../b' }], 'compose': { 'operator': 'or', 'weights': [0.5, 0.5] }", "samples without. Choose one with solver 'ddpm'")]
+    [InlineData("'parents': [{ 'package': '../a' }, { 'package': '../b' }], 'compose': { 'operator': 'or', 'weights': [0.5, 0.5] }", "is 'or', which follows densities along a path with noise; the driver, steering.parents[0], samples without. Choose one with solver 'ddpm'")]
+    [InlineData("'parents': [{ 'package': '../a' }, { 'package': '../b' }], 'compose': { 'operator': 'and', 'weights': [0.5, 0.5] }", "is 'and', which follows densities along a path with noise")]
+    [InlineData("'parents': [{ 'package': '../a' }, { 'package': '../b' }], 'compose': { 'operator': 'and', 'schedule': [{ 'noise': 1, 'weights': [0.5, 0.5] }, { 'noise': 0, 'weights': [0.5, 0.5] }] }", "operator 'and' finds its weights itself")]
     [InlineData("'parents': [{ 'package': '../a' }, { 'package': '../b' }], 'compose': { }", "needs either 'weights' or 'schedule'")]
     [InlineData("'parents': [{ 'package': '../a' }], 'guide': { 'critic': { 'package': '../critic' }, 'candidats': 3 }", "did you mean 'candidates'?")]
     public void Load_WhenSomethingDoesNotFit_SaysWhat(string steering, string expected) =>

@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Text;
 using Robotics.Learning.Data;
 using Robotics.Learning.Export;
 using Robotics.Learning.Imitation;
@@ -15,26 +12,31 @@ using static TorchSharp.torch;
 
 namespace Robotics.Bench;
 
-// Situations, trainings, packages and the table.
-internal sealed partial class DetourSteering
+/// <summary>Policies and critics for Detour, trained in a minute and packed into a folder of their own, for the trials of steering.</summary>
+internal sealed class DetourPolicies : IDisposable
 {
-    private readonly List<string> _notes = [];
+    public const int Width = Detour.Rows * Detour.ActionSize;
 
-    private enum Recipe
+    private static readonly MonotonicTime s_whenever = new(long.MaxValue);
+    private static readonly NoiseSchedule s_schedule = NoiseSchedule.SquaredCosine(100);
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("robotics-steering-").FullName;
+
+    public enum Recipe
     {
         Denoiser,
         Flow,
     }
 
     /// <summary>One situation, and what two noisy eyes see of it.</summary>
-    private sealed record Situation(float[] Clean, float[] A, float[] B, float[] Moved)
+    public sealed record Situation(float[] Clean, float[] A, float[] B, float[] Moved)
     {
         public float[] Both => [.. A, .. B];
     }
 
-    private sealed record Line(string Card, string What, string Required, string CardMeasured, string Measured, bool Holds);
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private static Situation[] Situations(int count, ulong seed, double sigma)
+    public static Situation[] Situations(int count, ulong seed, double sigma)
     {
         var random = new SeededRandom(seed);
         return [.. Enumerable.Range(0, count).Select(_ =>
@@ -47,7 +49,7 @@ internal sealed partial class DetourSteering
     }
 
     // Two seeds name the noise of a situation: all policies start from the same.
-    private static float[][] Chunks(IPolicy policy, Situation[] situations, Func<Situation, float[]> sees, ulong firstSeed) => [.. situations.Select((situation, i) =>
+    public static float[][] Chunks(IPolicy policy, Situation[] situations, Func<Situation, float[]> sees, ulong firstSeed) => [.. situations.Select((situation, i) =>
     {
         float[] chunk = new float[Width];
         policy.Reset(firstSeed + (ulong)i);
@@ -55,7 +57,7 @@ internal sealed partial class DetourSteering
         return status == PlanStatus.Planned ? chunk : throw new InvalidOperationException($"A plan ended in {status}: {policy.LastFault}");
     })];
 
-    private static float[][] Chunks(PolicyTree tree, Situation[] situations, Func<Situation, float[]> sees, ulong firstSeed)
+    public static float[][] Chunks(PolicyTree tree, Situation[] situations, Func<Situation, float[]> sees, ulong firstSeed)
     {
         using (tree)
         {
@@ -63,14 +65,14 @@ internal sealed partial class DetourSteering
         }
     }
 
-    private static double Valid(Situation[] situations, float[][] chunks) => situations.Zip(chunks).Average(pair => Detour.IsValid(pair.First.Clean, pair.Second) ? 1.0 : 0);
+    public static double Valid(Situation[] situations, float[][] chunks) => situations.Zip(chunks).Average(pair => Detour.IsValid(pair.First.Clean, pair.Second) ? 1.0 : 0);
 
-    private static float[][] Mean(float[][] a, float[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (p, q) => (p + q) / 2).ToArray())];
+    public static float[][] Mean(float[][] a, float[][] b) => [.. a.Zip(b, (x, y) => x.Zip(y, (p, q) => (p + q) / 2).ToArray())];
 
-    private static int Differing(float[][] a, float[][] b) => a.Zip(b).Count(pair => !pair.First.AsSpan().SequenceEqual(pair.Second));
+    public static int Differing(float[][] a, float[][] b) => a.Zip(b).Count(pair => !pair.First.AsSpan().SequenceEqual(pair.Second));
 
     // What the eye that this policy has would have seen at every demonstration.
-    private static Network Train(Recipe recipe, double sigmaObstacle, double sigmaGoal, ulong seed)
+    public static Network Train(Recipe recipe, double sigmaObstacle, double sigmaGoal, ulong seed, int updates)
     {
         const int demonstrations = 20_000;
         var random = new SeededRandom(seed);
@@ -97,7 +99,7 @@ internal sealed partial class DetourSteering
         using (method as IDisposable)
         {
             var data = new ChunkSet(seen, chunks, null, Detour.ObservationSize, Detour.Rows, Detour.ActionSize, "detour");
-            using var trainer = new Trainer(method, data, new TrainingOptions { Steps = 5000, Batch = 128, LearningRate = 2e-3, LogEvery = 1000, CheckpointEvery = 1000, Seed = seed }, folder: null);
+            using var trainer = new Trainer(method, data, new TrainingOptions { Steps = updates, Batch = 128, LearningRate = 2e-3, LogEvery = 1000, CheckpointEvery = 1000, Seed = seed }, folder: null);
             trainer.Run();
             return trainer.Averaged();
         }
@@ -129,10 +131,10 @@ internal sealed partial class DetourSteering
     }
 
     // 2700 perturbed chunks, a network of two layers of 128; the correlation is on 1000 others.
-    private static Network Regress(out double correlation)
+    public static Network Regress(ulong seed, out double correlation)
     {
         const int count = 2700, held = 1000;
-        var random = new SeededRandom(11);
+        var random = new SeededRandom(seed);
         float[] observations = new float[2 * (count + held)], chunks = new float[Width * (count + held)], worth = new float[count + held];
         for (int i = 0; i < worth.Length; i++)
         {
@@ -146,7 +148,7 @@ internal sealed partial class DetourSteering
                 Horizon = Detour.Rows, ActionSize = Detour.ActionSize, ConditionSize = Detour.ObservationSize, Width = 128, Layers = 2,
                 Residual = false, Activation = Activation.Silu, Time = TimeSignal.None, Output = NetworkOutput.Energy,
             },
-            seed: 11);
+            seed);
         var options = new TrainingOptions { Steps = 3000, Batch = 128, LearningRate = 1e-3, WeightDecay = 1 };
         using var optimizer = new AveragedAdamW(network, options);
         using var all = NewDisposeScope();
@@ -156,7 +158,7 @@ internal sealed partial class DetourSteering
         for (int step = 0; step < options.Steps; step++)
         {
             using var scope = NewDisposeScope();
-            using var draw = new Generator((ulong)step);
+            using var draw = new Generator((1000 * seed) + (ulong)step);
             var rows = randint(count, [options.Batch], dtype: ScalarType.Int64, generator: draw);
             var loss = (network.forward(actions.index_select(0, rows), null, conditions.index_select(0, rows)) - targets.index_select(0, rows)).square().mean();
             loss.backward();
@@ -193,10 +195,10 @@ internal sealed partial class DetourSteering
         return ab / Math.Sqrt(aa * bb);
     }
 
-    private void Denoiser(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, WarmStartSpec? warm = null, bool keep = false) => Package(
-        name, network, group, keep, PolicyKind.Denoiser, "prediction", new() { Horizon = Detour.Rows, Diffusion = new() { Steps = steps, Prediction = Prediction.Sample }, Inpaint = inpaint, WarmStart = warm });
+    public void Denoiser(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, WarmStartSpec? warm = null, bool keep = false, DiffusionSolver solver = DiffusionSolver.Ddim) => Package(
+        name, network, group, keep, PolicyKind.Denoiser, "prediction", new() { Horizon = Detour.Rows, Diffusion = new() { Solver = solver, Steps = steps, Prediction = Prediction.Sample }, Inpaint = inpaint, WarmStart = warm });
 
-    private void Flow(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, bool keep = false) => Package(
+    public void Flow(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, bool keep = false) => Package(
         name, network, group, keep, PolicyKind.Velocity, "velocity", new() { Horizon = Detour.Rows, Flow = new() { Steps = steps }, Inpaint = inpaint });
 
     private void Package(string name, Network network, string group, bool keep, PolicyKind kind, string output, SamplerSpec sampler)
@@ -215,7 +217,7 @@ internal sealed partial class DetourSteering
     }
 
     // Null: the graph of the last critic, for the composed policy's observations.
-    private void Critic(string name, Network? network)
+    public void Critic(string name, Network? network)
     {
         byte[] graph = network is null ? File.ReadAllBytes(Path.Combine(_folder, "critic", "net.onnx")) : StepGraph.Write(network.Spec, network.Values);
         string group = network is null ? "a" : "o";
@@ -244,7 +246,7 @@ internal sealed partial class DetourSteering
         PolicyPackage.Write(folder, manifest);
     }
 
-    private PolicyTree Steered(string name, string steering, Action? before = null)
+    public PolicyTree Steered(string name, string steering, Action? before = null)
     {
         before?.Invoke();
         string folder = Path.Combine(_folder, name);
@@ -253,38 +255,7 @@ internal sealed partial class DetourSteering
         return Load(name);
     }
 
-    private PolicyTree Load(string name) => PolicyTree.Load(PolicyPackage.Load(Path.Combine(_folder, name)), new OnnxOptions());
+    public PolicyTree Load(string name) => PolicyTree.Load(Package(name), new OnnxOptions());
 
-    private static void Told(string what, Action measure)
-    {
-        long start = Stopwatch.GetTimestamp();
-        measure();
-        Console.Error.WriteLine($"{what}: {Stopwatch.GetElapsedTime(start).TotalSeconds:F0} s");
-    }
-
-    private void Add(string card, string what, double? bound, string cardMeasured, double measured, bool most = false, string? text = null)
-    {
-        bool holds = bound is not { } limit || (most ? measured <= limit : measured >= limit);
-        string required = bound is null ? "" : (most ? "at most " : "at least ") + bound.Value.ToString("G4", CultureInfo.InvariantCulture);
-        _lines.Add(new(card, what, required, cardMeasured, text ?? measured.ToString(most ? "G3" : "F3", CultureInfo.InvariantCulture), holds));
-    }
-
-    private string Table(bool holds)
-    {
-        var table = new StringBuilder();
-        table.AppendLine(CultureInfo.InvariantCulture, $"Networks of 3 x 160, trained for 5000 updates of 128; {Judged} fresh situations (guidance: 300), so one standard error is about 0.02 (0.03). One training seed. Every number comes from packages run by the runtime; 'card' is what the policy card measured.");
-        table.AppendLine();
-        table.AppendLine("| card | what | required | card | measured | |");
-        table.AppendLine("|---|---|---|---|---|---|");
-        foreach (var line in _lines)
-        {
-            table.AppendLine(CultureInfo.InvariantCulture, $"| {line.Card} | {line.What} | {line.Required} | {line.CardMeasured} | {line.Measured} | {(line.Required.Length == 0 ? "" : line.Holds ? "holds" : "**short**")} |");
-        }
-
-        table.AppendLine();
-        _notes.ForEach(note => table.AppendLine(note));
-        table.AppendLine();
-        table.AppendLine(holds ? "Every required line holds." : "At least one required line falls short.");
-        return table.ToString();
-    }
+    public PolicyPackage Package(string name) => PolicyPackage.Load(Path.Combine(_folder, name));
 }

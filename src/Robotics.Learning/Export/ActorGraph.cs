@@ -1,0 +1,88 @@
+using Robotics.Learning.Dense;
+using Robotics.Learning.Networks;
+using Robotics.Packages;
+
+namespace Robotics.Learning.Export;
+
+/// <summary>Writes actors and critics of reinforcement learning as ONNX files.</summary>
+/// <remarks>Inputs and outputs, all float32, batch free; observations normalised as the manifest beside the file says:
+/// <list type="bullet">
+/// <item>deterministic actor: <c>observation</c> [B, Do] to <c>action</c> [B, Da], and <c>log_std</c> [B, Da] where the action is the mean
+/// of a Gaussian;</item>
+/// <item>drawn actor: <c>observation</c> and <c>noise</c> [B, 1, Da], standard normal, to <c>action</c> [B, 1, Da];</item>
+/// <item>critic: <c>observation</c> and <c>action</c> [B, Da] to <c>q</c> [E, B] and <c>gradient</c> [B, Da], of the ensemble's mean.</item>
+/// </list></remarks>
+internal static class ActorGraph
+{
+    // log σ is clamped to [-20, 2]: 11 to either side of -9.
+    private const double ClampCenter = -9, ClampReach = 11;
+
+    /// <summary>The actor's graph.</summary>
+    /// <param name="actor">With its weights.</param>
+    /// <param name="drawn">See above.</param>
+    /// <param name="normalized">True: the observation comes normalised; false: the graph does it.</param>
+    public static byte[] Write(Actor actor, bool drawn, bool normalized)
+    {
+        var graph = new DenseGraph(actor.Network);
+        var ops = new OnnxOperations(weight => graph.Values(weight.Name)!);
+        int size = actor.ActionSize;
+        var observation = ops.Input("observation", actor.ObservationSize);
+        var head = graph.Forward(ops, normalized ? observation : Normalize(ops, observation, actor.Normalizer.Spec()));
+        bool state = actor.Head == ActorHead.TanhGaussian;
+        var mean = state ? ops.Slice(head, 1, 0, size) : head;
+        OnnxValue? deviation = state ? ops.Shift(ops.Clip(ops.Shift(ops.Slice(head, 1, size, size), actor.DeviationOffset - ClampCenter), ClampReach), ClampCenter)
+            : actor.Stochastic ? ops.Constant([.. actor.Network.Free()], size) : null;
+        if (drawn)
+        {
+            var noise = ops.Reshape(ops.Input("noise", 1, size), size);
+            var push = ops.Mul(noise, ops.Exp(deviation!));
+            var action = actor.Head == ActorHead.TanhMean ? ops.Add(ops.Tanh(mean), push) : ops.Add(mean, push);
+            ops.Output("action", ops.Reshape(state ? ops.Tanh(action) : action, 1, size));
+        }
+        else
+        {
+            ops.Output("action", actor.Head == ActorHead.Gaussian ? mean : ops.Tanh(mean));
+            if (HasDeviation(actor))
+            {
+                ops.Output("log_std", ops.Add(ops.Scale(mean, 0), deviation!)); // one per row
+            }
+        }
+
+        return ops.ToBytes("actor", new Dictionary<string, string>());
+    }
+
+    /// <summary>True: the deterministic action is the mean of a Gaussian over actions (a squashed one is not).</summary>
+    public static bool HasDeviation(Actor actor) => actor.Head is ActorHead.Gaussian or ActorHead.TanhMean;
+
+    private static OnnxValue Normalize(OnnxOperations ops, OnnxValue x, NormalizationSpec? spec)
+    {
+        if (spec is null)
+        {
+            return x;
+        }
+
+        float[] minus = [.. spec.Mean!.Select(mean => -mean)], inverse = [.. spec.Std!.Select(deviation => 1 / (deviation + spec.Epsilon))];
+        var normal = ops.Mul(ops.Add(x, ops.Constant(minus, minus.Length)), ops.Constant(inverse, inverse.Length));
+        return spec.Clip is { } clip ? ops.Clip(normal, clip) : normal;
+    }
+
+    /// <summary>The graph of an ensemble of critics whose inputs are [observation, action].</summary>
+    public static byte[] WriteCritic(Mlp network, int observationSize, int actionSize)
+    {
+        DenseGraph[] graphs = [.. Enumerable.Range(0, network.Copies).Select(copy => new DenseGraph(network, copy))];
+        var ops = new OnnxOperations(weight => graphs.Select(graph => graph.Values(weight.Name)).First(values => values is not null)!);
+        var tape = new Tape<OnnxValue>(ops);
+        var action = tape.Variable(ops.Input("action", actionSize));
+        var input = tape.Concat(1, tape.Fixed(ops.Input("observation", observationSize)), action);
+        TapeValue<OnnxValue>? all = null;
+        foreach (var graph in graphs)
+        {
+            var q = graph.Forward(tape, input);
+            all = all is null ? q : tape.Concat(1, all, q);
+        }
+
+        ops.Output("q", ops.Transpose(all!.Value, 1, 0));
+        ops.Output("gradient", tape.Gradient(tape.Mean(all), action));
+        return ops.ToBytes("critic", new Dictionary<string, string>());
+    }
+}

@@ -1,0 +1,204 @@
+using System.Globalization;
+using System.Text;
+using Robotics.Lab;
+using Robotics.Lab.Commands;
+using Robotics.Learning.Networks;
+using Robotics.Numerics;
+using Robotics.Packages;
+using Robotics.Policies.Steering;
+using Robotics.Sim.Tasks;
+using static Robotics.Bench.DetourPolicies;
+
+namespace Robotics.Bench;
+
+/// <summary>Four pairs of parents on two tasks, composed with weights searched on fifty starts and judged on others.</summary>
+/// <remarks>Fixed beforehand: which parents, their training, ten parts of weight, the search as <c>robotics-lab compose --search</c> does
+/// it. On PushT the parents are those of push-t-families (20,000 updates), a small one that sees the block's pose, and a small one cut
+/// short; on Detour they are trained here, for as many updates as detour-steering found for parents of the card's quality.</remarks>
+internal sealed class ComposePairs : IBenchmark
+{
+    private const int Searched = 50, Judged = 100, JudgedPaths = 1000, Parts = 10, Seeds = 3;
+    private const ulong SearchSeed = 200_000;
+    private const double Sigma = 0.08;
+    private const int Updates = 1000;
+
+    private readonly List<string> _rows = [];
+    private readonly List<WeightPicture.Panel> _panels = [];
+    private readonly Dictionary<string, (int Pairs, int NoWorse, int Better)> _tally = [];
+    private readonly StringBuilder _operators = new();
+
+    public string Name => "compose-pairs";
+
+    public string Claim => "composed with searched weights: at least as good as the better parent in each of four pairs on PushT and Detour, better beyond the interval in two";
+
+    public int Run(string[] args)
+    {
+        TorchSharp.torch.set_num_threads(1);
+        OnDetour();
+        OnPushT(PushTRuns.From(args));
+        var text = new StringBuilder();
+        text.AppendLine(CultureInfo.InvariantCulture, $"Weights: {Parts + 1} of them on {Searched} starts (PushT from seed {SearchSeed}; Detour situations of seeds 7001 to 7003), smoothed over their neighbours, the best taken; judged on others (PushT: {Judged} from seed {LabTask.FirstEvaluation}; Detour: {JudgedPaths} of seed 99, {Seeds} training seeds, each with a search of its own, together). Same starts and same noise for parents and composition.");
+        text.AppendLine("PushT: mean best reward (share solved). Detour: share of valid paths. Difference: composed less the better parent, with the 95 % interval of the paired differences.");
+        text.AppendLine().AppendLine("| task | parents | first | second | composed | weight of the first | difference | | search |").AppendLine("|---|---|---|---|---|---|---|---|---|");
+        _rows.ForEach(row => text.AppendLine(row));
+        text.AppendLine().AppendLine("![score over the weight](compose-pairs.svg)").AppendLine();
+        bool holds = true;
+        foreach (var (task, (pairs, noWorse, better)) in _tally)
+        {
+            bool here = noWorse == pairs && better >= 2;
+            holds &= here;
+            text.AppendLine(CultureInfo.InvariantCulture, $"{task}: at least as good as the better parent in {noWorse} of {pairs} pairs, better beyond the interval in {better} (2): {(here ? "holds" : "**short**")}.");
+        }
+
+        text.AppendLine().Append(_operators);
+        text.AppendLine().AppendLine(holds ? "Holds." : "Falls short, as the lines above say.");
+        Bench.Report(Name, [], text.ToString());
+        File.WriteAllText(Path.Combine(Bench.Root, "tests", "Robotics.Bench", "results", Name + ".svg"), WeightPicture.Draw($"Score over the weight of the first parent, {Searched} starts each; dashed: the weight taken", _panels));
+        return holds ? 0 : 1;
+    }
+
+    private void OnPushT(PushTRuns runs)
+    {
+        (string Title, (string Method, ulong Seed) First, (string Method, ulong Seed) Second)[] pairs =
+        [
+            ("diffusion + flow", ("diffusion", 1), ("flow", 1)),
+            ("keypoints + pose", ("diffusion", 1), ("pose", 1)),
+            ("strong + weak", ("diffusion", 1), ("weak", 1)),
+            ("two seeds (diffusion)", ("diffusion", 1), ("diffusion", 2)),
+        ];
+        var alone = new Dictionary<(string, ulong), Evaluation>();
+        foreach (var (title, first, second) in pairs)
+        {
+            foreach (var (method, seed) in new[] { first, second })
+            {
+                if (!alone.ContainsKey((method, seed)))
+                {
+                    alone[(method, seed)] = PushTRuns.Score(runs.Package(method, seed), null);
+                }
+            }
+
+            SteeringSpec Steering(string from, double[] w) => new()
+            {
+                Parents = [.. new[] { first, second }.Select(one => new ParentSpec { Package = Path.GetRelativePath(from, runs.Folder(one.Method, one.Seed)) })],
+                Compose = new() { Weights = w },
+            };
+            var found = ComposeCommand.Search(LabTask.Named("push-t"), "pair", Steering, 2, Parts, Searched, SearchSeed, Environment.ProcessorCount, CancellationToken.None);
+            string folder = Directory.CreateTempSubdirectory("robotics-pair-").FullName;
+            try
+            {
+                PolicyPackage.WriteSteered(folder, "pair", "", Steering(folder, found.Best.Weights));
+                Add("PushT", title, alone[first], alone[second], PushTRuns.Score(PolicyPackage.Load(folder), null), [found]);
+            }
+            finally
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+    }
+
+    private void OnDetour()
+    {
+        using var policies = new DetourPolicies();
+        var judge = Situations(JudgedPaths, 99, Sigma);
+        (string Title, Func<Situation, float[]> First, Func<Situation, float[]> Second, Func<Situation, float[]> Both, Action<string, string, ulong> Make)[] pairs =
+        [
+            ("diffusion + flow", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
+            {
+                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Updates), "o", steps: 20);
+                policies.Flow(b, Train(Recipe.Flow, 0, 0, seed + 1, Updates), "o", steps: 20);
+            }),
+            ("two observation sets (obstacle or goal seen dimly)", o => o.A, o => o.B, o => o.Both, (a, b, seed) =>
+            {
+                policies.Denoiser(a, Train(Recipe.Denoiser, Sigma, 0, seed, Updates), "a", steps: 20);
+                policies.Denoiser(b, Train(Recipe.Denoiser, 0, Sigma, seed + 1, Updates), "b", steps: 20);
+            }),
+            ("strong + weak (twice and half the updates)", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
+            {
+                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, 2 * Updates), "o", steps: 20);
+                policies.Denoiser(b, Train(Recipe.Denoiser, 0, 0, seed + 1, Updates / 2), "o", steps: 20);
+            }),
+            ("two seeds (diffusion)", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
+            {
+                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Updates), "o", steps: 20);
+                policies.Denoiser(b, Train(Recipe.Denoiser, 0, 0, seed + 1, Updates), "o", steps: 20);
+            }),
+        ];
+        for (int p = 0; p < pairs.Length; p++)
+        {
+            var (title, first, second, both, make) = pairs[p];
+            var scores = (First: new List<Evaluation>(), Second: new List<Evaluation>(), Composed: new List<Evaluation>(), Searches: new List<WeightSearch>());
+            for (int s = 1; s <= Seeds; s++)
+            {
+                make("first", "second", (ulong)((1000 * s) + (10 * p) + 100));
+                var search = Situations(Searched, 7000 + (ulong)s, Sigma);
+                Evaluation Mixed(double w, Situation[] on) => Score(on, Chunks(policies.Steered("pair", FormattableString.Invariant($$"""
+                    "parents": [{ "package": "../first" }, { "package": "../second" }], "compose": { "weights": [{{w}}, {{1 - w}}] }
+                    """)), on, both, 0));
+                var found = WeightSearch.Run(2, Parts, (w, _) => Mixed(w[0], search));
+                scores.First.Add(Score(judge, Chunks(policies.Load("first"), judge, first, 0)));
+                scores.Second.Add(Score(judge, Chunks(policies.Load("second"), judge, second, 0)));
+                scores.Composed.Add(Mixed(found.Best.Weights[0], judge));
+                scores.Searches.Add(found);
+            }
+
+            Add("Detour", title, PushTRuns.Pool(scores.First), PushTRuns.Pool(scores.Second), PushTRuns.Pool(scores.Composed), scores.Searches);
+        }
+
+        Operators(policies, judge);
+    }
+
+    // What the other operators do with the same two parents: everything from one ancestral sampler, which they need.
+    private void Operators(DetourPolicies policies, Situation[] judge)
+    {
+        _operators.AppendLine(CultureInfo.InvariantCulture, $"Logical operators, Detour, two observation sets, prior shares 1/2, DDPM over 20 timesteps, {JudgedPaths} situations, share valid per training seed:").AppendLine();
+        _operators.AppendLine("| | seed 1 | seed 2 | seed 3 |").AppendLine("|---|---|---|---|");
+        var cells = new Dictionary<string, List<double>>();
+        for (ulong s = 1; s <= Seeds; s++)
+        {
+            policies.Denoiser("first", Train(Recipe.Denoiser, Sigma, 0, (1000 * s) + 110, Updates), "a", steps: 20, solver: DiffusionSolver.Ddpm);
+            policies.Denoiser("second", Train(Recipe.Denoiser, 0, Sigma, (1000 * s) + 111, Updates), "b", steps: 20, solver: DiffusionSolver.Ddpm);
+            Note("first parent", Valid(judge, Chunks(policies.Load("first"), judge, o => o.A, 0)));
+            Note("second parent", Valid(judge, Chunks(policies.Load("second"), judge, o => o.B, 0)));
+            foreach (string mix in (string[])["convex", "or", "and"])
+            {
+                Note(mix, Valid(judge, Chunks(policies.Steered("pair", $$"""
+                    "parents": [{ "package": "../first" }, { "package": "../second" }], "compose": { "operator": "{{mix}}", "weights": [0.5, 0.5] }
+                    """), judge, o => o.Both, 0)));
+            }
+        }
+
+        foreach (var (what, values) in cells)
+        {
+            _operators.AppendLine(CultureInfo.InvariantCulture, $"| {what} | {string.Join(" | ", values.Select(v => v.ToString("F3", CultureInfo.InvariantCulture)))} |");
+        }
+
+        void Note(string what, double valid)
+        {
+            cells.TryAdd(what, []);
+            cells[what].Add(valid);
+        }
+    }
+
+    private static Evaluation Score(Situation[] situations, float[][] chunks) => new([.. situations.Zip(chunks, (situation, chunk) =>
+    {
+        bool valid = Detour.IsValid(situation.Clean, chunk);
+        return new EpisodeScore(valid ? 1 : 0, valid, 1, 1, 0, 0, 0, 0);
+    })]);
+
+    private void Add(string task, string title, Evaluation first, Evaluation second, Evaluation composed, IReadOnlyList<WeightSearch> searches)
+    {
+        var parent = first.Best >= second.Best ? first : second;
+        double[] differences = [.. composed.Scores.Zip(parent.Scores, (a, b) => a.Best - b.Best)];
+        double mean = differences.Average(), half = 1.96 * Math.Sqrt(differences.Sum(d => (d - mean) * (d - mean)) / (differences.Length - 1) / differences.Length);
+        bool noWorse = mean >= 0, better = mean > half;
+        var (pairs, so, far) = _tally.GetValueOrDefault(task);
+        _tally[task] = (pairs + 1, so + (noWorse ? 1 : 0), far + (better ? 1 : 0));
+        string weights = string.Join(", ", searches.Select(search => search.Best.Weights[0].ToString("F1", CultureInfo.InvariantCulture)));
+        _rows.Add(string.Create(CultureInfo.InvariantCulture,
+            $"| {task} | {title} | {Cell(first)} | {Cell(second)} | **{Cell(composed)}** | {weights} | {mean:+0.000;-0.000} ± {half:F3} | {(better ? "better" : noWorse ? "no worse" : "**worse**")} | {searches.Sum(search => search.Trials.Sum(trial => trial.Score.Scores.Count))} episodes, {searches.Sum(search => search.Took.TotalSeconds):F0} s |"));
+        Console.Error.WriteLine(_rows[^1]);
+        _panels.Add(ComposeCommand.Panel($"{task}: {title}", searches[0]));
+
+        string Cell(Evaluation score) => task == "PushT" ? string.Create(CultureInfo.InvariantCulture, $"{score.Best:F3} ({score.Success:F2})") : score.Best.ToString("F3", CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,132 @@
+using Robotics.Learning.Data;
+using Robotics.Learning.Dense;
+using Robotics.Learning.Export;
+using Robotics.Learning.Networks;
+using Robotics.Numerics;
+using Robotics.Packages;
+using Robotics.Policies.Onnx;
+using Robotics.Policies.Steering;
+using Robotics.Sim;
+
+namespace Robotics.Learning.Tests.Export;
+
+/// <summary>Actors and critics through ONNX Runtime against the learner's own arithmetic, in a built-in task's wiring.</summary>
+public sealed class ActorWriterTests : IDisposable
+{
+    private const double Tolerance = 1e-5;
+
+    private static readonly PolicyManifest s_wiring = LearningTasks.Named("cart-pole").Wiring;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("actor-").FullName;
+
+    [Theory]
+    [InlineData("Tanh", HiddenActivation.Relu, false)]
+    [InlineData("TanhGaussian", HiddenActivation.Relu, false)]
+    [InlineData("TanhGaussian", HiddenActivation.Relu, true)]
+    [InlineData("Gaussian", HiddenActivation.Tanh, false)]
+    [InlineData("Gaussian", HiddenActivation.Tanh, true)]
+    [InlineData("TanhMean", HiddenActivation.Relu, false)]
+    [InlineData("TanhMean", HiddenActivation.Relu, true)]
+    public void Write_LoadedByTheRuntime_ActsAsTheLearner(string head, HiddenActivation activation, bool drawn)
+    {
+        var actor = Actor(Enum.Parse<ActorHead>(head), activation);
+        ActorWriter.Write(_folder, actor, Contents, drawn);
+
+        // Loading already compares the golden vectors; here the policy is driven as the controller drives it.
+        using var policy = OnnxPolicy.Load(PolicyPackage.Load(_folder), new());
+        var random = new SeededRandom(5);
+        float[] observation = new float[4], expected = new float[1], found = new float[1];
+        for (int i = 0; i < 20; i++)
+        {
+            random.FillGaussian(observation);
+            policy.Reset((ulong)i);
+            Assert.Equal(PlanStatus.Planned, policy.Plan(observation, new MonotonicTime(long.MaxValue), found).Status);
+            actor.Act(observation, expected, drawn ? new SeededRandom((ulong)i) : null);
+            Assert.InRange(Math.Abs(found[0] - expected[0]), 0, Tolerance);
+        }
+    }
+
+    [Fact]
+    public void Write_DrawnFromADeterministicActor_SaysThatThereIsNothingToDraw()
+    {
+        var error = Assert.Throws<ConfigException>(() => ActorWriter.Write(_folder, Actor(ActorHead.Tanh, HiddenActivation.Relu), Contents, drawn: true));
+        Assert.Contains("there is nothing to draw", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void WriteCritic_LoadedByTheRuntime_JudgesAsTheLearner(bool layerNorm)
+    {
+        var random = new SeededRandom(3);
+        var critics = new Critics(4, 1, [16, 16], layerNorm, copies: 3, capacity: 8, random);
+        var normalizer = Normalizer(random);
+        ActorWriter.WriteCritic(_folder, critics.Network, normalizer, Contents);
+
+        using (var loaded = Critic.Load(PolicyPackage.Load(_folder), new(), candidates: 8))
+        {
+            Assert.Equal(3, loaded.Members);
+            Assert.True(loaded.HasGradient);
+        }
+
+        float[] observations = new float[8 * 4], actions = new float[8], normal = new float[8 * 4];
+        random.FillGaussian(observations);
+        random.FillGaussian(actions);
+        for (int i = 0; i < 8; i++)
+        {
+            normalizer.Apply(observations.AsSpan(4 * i, 4), normal.AsSpan(4 * i, 4));
+        }
+
+        var found = Graphs.Run(File.ReadAllBytes(Path.Combine(_folder, "critic.onnx")), ("observation", normal, [8, 4]), ("action", actions, [8, 1]));
+        Matrix states = new(8, 4), acts = new(8, 1);
+        for (int i = 0; i < 8; i++)
+        {
+            normal.AsSpan(4 * i, 4).CopyTo(states[i]);
+            acts[i][0] = actions[i];
+        }
+
+        critics.Ascend(states, acts, 8, lowest: false);
+        for (int i = 0; i < 8; i++)
+        {
+            foreach (int copy in critics.All)
+            {
+                Assert.InRange(Math.Abs(found["q"][(8 * copy) + i] - critics.Value(copy, i)), 0, Tolerance);
+            }
+
+            // The learner's gradient is of minus the mean over rows.
+            Assert.InRange(Math.Abs(found["gradient"][i] + (8 * critics.ActionGradient[i][0])), 0, Tolerance);
+        }
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private static ActorContents Contents => new()
+    {
+        Name = "test",
+        Wiring = s_wiring,
+        Trained = new(),
+        Examples = [[0.1f, -0.2f, 0.3f, -0.4f], [1, 2, -3, 4], [0, 0, 0, 0]],
+    };
+
+    private static Actor Actor(ActorHead head, HiddenActivation activation)
+    {
+        var random = new SeededRandom(7);
+        bool free = head is ActorHead.Gaussian or ActorHead.TanhMean;
+        var network = new Mlp(new MlpSpec(4, [16, 16], head == ActorHead.TanhGaussian ? 2 : 1, activation, Free: free ? 1 : 0), 1, random);
+        if (free)
+        {
+            network.Free()[0] = -0.7f;
+        }
+
+        return new Actor(network, head, Normalizer(random), 1, head == ActorHead.TanhGaussian ? -1 : 0);
+    }
+
+    private static RunningNormalizer Normalizer(SeededRandom random)
+    {
+        var normalizer = new RunningNormalizer(4, clip: 10);
+        var rows = new float[400];
+        random.FillGaussian(rows);
+        normalizer.Update(rows);
+        return normalizer;
+    }
+}
