@@ -1,10 +1,12 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
+using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.OffPolicy;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
+using Robotics.Packages;
 
 namespace Robotics.Learning.Hybrid;
 
@@ -88,7 +90,7 @@ public sealed record H2oOptions
 /// that the input noise and the noise on s' (deviation 1) are in its deviations; episodes are cut where a checkpoint is written, so that a
 /// resumed run repeats exactly.
 /// </remarks>
-public sealed class H2o : IReinforcement
+public sealed class H2o : IActorCritic
 {
     private readonly IVectorEnvironment _simulator;
     private readonly TransitionSet _data;
@@ -204,6 +206,9 @@ public sealed class H2o : IReinforcement
         _critics.Network.Read(reader);
         _discriminators.Read(reader);
     }
+
+    /// <inheritdoc/>
+    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose() => _replay.Dispose();

@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
+using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
+using Robotics.Packages;
 
 namespace Robotics.Learning.OffPolicy;
 
@@ -83,7 +85,7 @@ public sealed record RlpdOptions
 /// critics the actor climbs the lower one, so that <see cref="RlpdOptions.Naive"/> is SAC on mixed batches; episodes are cut where a
 /// checkpoint is written, so that a resumed run repeats exactly.
 /// </remarks>
-public sealed class Rlpd : IReinforcement
+public sealed class Rlpd : IActorCritic
 {
     private readonly IVectorEnvironment _environment;
     private readonly TransitionSet _data;
@@ -190,6 +192,9 @@ public sealed class Rlpd : IReinforcement
         _actor.Read(reader);
         _critics.Network.Read(reader);
     }
+
+    /// <inheritdoc/>
+    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose() => _replay.Dispose();

@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
+using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
+using Robotics.Packages;
 
 namespace Robotics.Learning.Offline;
 
@@ -70,7 +72,7 @@ public sealed record IqlOptions
 /// taken as they are (the paper scales them, β is in their units); states are normalised by the record's statistics.
 /// A step is an update.
 /// </remarks>
-public sealed class Iql : IReinforcement
+public sealed class Iql : IActorCritic
 {
     private const float LeastLog = -5, GreatestLog = 2; // of σ, as in the source
 
@@ -208,6 +210,9 @@ public sealed class Iql : IReinforcement
         _value.Read(reader);
         _critics.Network.Read(reader);
     }
+
+    /// <inheritdoc/>
+    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose()

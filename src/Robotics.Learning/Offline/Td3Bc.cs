@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
+using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
+using Robotics.Packages;
 
 namespace Robotics.Learning.Offline;
 
@@ -64,7 +66,7 @@ public sealed record Td3BcOptions
 /// Differs: states are normalised with deviation + 1e-8 where the paper adds 1e-3; a state element that never moves is not scaled.
 /// A step is an update of the critics.
 /// </remarks>
-public sealed class Td3Bc : IReinforcement
+public sealed class Td3Bc : IActorCritic
 {
     private readonly TransitionSet _data;
     private readonly Td3BcOptions _options;
@@ -160,6 +162,9 @@ public sealed class Td3Bc : IReinforcement
         _actor.Network.Read(reader);
         _critics.Network.Read(reader);
     }
+
+    /// <inheritdoc/>
+    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose()
