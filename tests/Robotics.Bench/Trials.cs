@@ -73,7 +73,7 @@ internal sealed class Trials
         const int every = 1000;
         using var environment = Open(task, 1, gap);
         using var sac = new Sac(environment, options, Folder(part), every);
-        var trainer = new ReinforcementTrainer(sac, null, new RunOptions { Steps = steps, LogEvery = every, CheckpointEvery = every, EvaluateEvery = steps, EvaluationEpisodes = 0, Seed = options.Seed }, Folder(part));
+        var trainer = new ReinforcementTrainer(sac, null, new RunOptions { Steps = steps, LogEvery = every, CheckpointEvery = every, EvaluateEvery = every, EvaluationEpisodes = 0, Seed = options.Seed }, Folder(part));
         trainer.Run();
         return use(sac.Actor);
     }
@@ -93,14 +93,6 @@ internal sealed class Trials
     {
         using var environment = Open(task, Math.Min(episodes, 10), gap);
         return Rollout.Returns(environment, actor, episodes, seed);
-    }
-
-    /// <summary>Mean of runs' means and its 95 % interval by Student's t; the runs are what differs.</summary>
-    public static (double Mean, double Half) Interval(IReadOnlyList<double> means)
-    {
-        double[] quantile = [double.NaN, double.NaN, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
-        double mean = means.Average(), deviation = Math.Sqrt(means.Sum(m => (m - mean) * (m - mean)) / Math.Max(1, means.Count - 1));
-        return (mean, quantile[Math.Min(means.Count, quantile.Length - 1)] * deviation / Math.Sqrt(means.Count));
     }
 
     /// <summary>Mean over all runs' episodes and a 95 % bootstrap interval that draws runs, then episodes of each.</summary>

@@ -26,6 +26,9 @@ public sealed class RunningNormalizer
         Array.Fill(_spread, 1);
     }
 
+    /// <summary>Elements of an observation.</summary>
+    public int Size => _mean.Length;
+
     /// <summary>Symmetric clip of what comes out; null: none.</summary>
     public float? Clip { get; }
 

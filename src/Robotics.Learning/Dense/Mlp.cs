@@ -101,8 +101,10 @@ internal sealed unsafe class Mlp
             Layer(_values, copy, layer, Spec.In(layer), 1).Clear();
         }
 
-        _target?.Span.Clear();
-        _values.Span.CopyTo(_target is null ? [] : _target.Span);
+        if (_target is not null)
+        {
+            CatchUp();
+        }
     }
 
     /// <summary>Orthogonal layers throughout: hidden ones times √2, the last times <paramref name="head"/>, biases zero.</summary>

@@ -122,7 +122,7 @@ public static class FittedQ
         double[] estimates = fit.Estimates();
         double[] resampled = [.. estimates.Skip(1).Order()];
         var density = new ActionDensity(actor, options.Deterministic ? options.Kernel : null);
-        var weights = data.HasPropensities && (options.Deterministic || actor is Actor { Stochastic: true })
+        var weights = data.HasPropensities && density.Known
             ? ImportanceSampling.Estimate(data, density, options.Gamma, fit.Values())
             : null;
         return new Judgement(

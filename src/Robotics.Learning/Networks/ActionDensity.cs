@@ -17,14 +17,17 @@ internal sealed class ActionDensity(IActor actor, double? deviation)
     private float[] _means = [];
     private MlpPass? _pass;
 
-    /// <summary>Log-density of every row's action; NaN where the actor draws nothing.</summary>
+    /// <summary>False: the actor draws nothing, or through a flow, whose density has no closed form.</summary>
+    public bool Known => deviation is > 0 || (deviation is null && _drawn is { Stochastic: true, Field: null });
+
+    /// <summary>Log-density of every row's action; NaN where it is not <see cref="Known"/>.</summary>
     /// <param name="observations">[N, Do], physical.</param>
     /// <param name="actions">[N, Da], in [-1, 1].</param>
     /// <param name="into">[N].</param>
     public void Log(ReadOnlySpan<float> observations, ReadOnlySpan<float> actions, Span<float> into)
     {
         int rows = into.Length, width = actor.ActionSize;
-        if (deviation is 0 || (deviation is null && _drawn is not { Stochastic: true }))
+        if (!Known)
         {
             into.Fill(float.NaN);
             return;

@@ -18,6 +18,9 @@ internal enum ActorHead
 
     /// <summary>a = tanh(μ), nothing drawn. TD3 and behaviour cloning.</summary>
     Tanh,
+
+    /// <summary>A velocity that carries noise to φ, with a σ that does not depend on the state; a = φ + σε. PolicyFlow.</summary>
+    Flow,
 }
 
 /// <summary>A policy of one step: observation to action, deterministic or drawn.</summary>
@@ -26,16 +29,17 @@ internal enum ActorHead
 public sealed class Actor : IActor
 {
     private MlpPass _pass;
+    private Matrix? _points; // of a flow
     private int _capacity;
 
-    internal Actor(Mlp network, ActorHead head, RunningNormalizer normalizer, int actionSize, double deviationOffset = 0)
+    internal Actor(Mlp network, ActorHead head, RunningNormalizer normalizer, int actionSize, double deviationOffset = 0, VelocityField? field = null)
     {
-        (Network, Head, Normalizer, ActionSize, DeviationOffset) = (network, head, normalizer, actionSize, deviationOffset);
+        (Network, Head, Normalizer, ActionSize, DeviationOffset, Field) = (network, head, normalizer, actionSize, deviationOffset, field);
         _pass = new MlpPass(network.Spec, _capacity = 16);
     }
 
     /// <inheritdoc/>
-    public int ObservationSize => Network.Spec.Inputs;
+    public int ObservationSize => Normalizer.Size;
 
     /// <inheritdoc/>
     public int ActionSize { get; }
@@ -51,6 +55,9 @@ public sealed class Actor : IActor
     internal ActorHead Head { get; }
 
     internal double DeviationOffset { get; }
+
+    /// <summary>What the network of a <see cref="ActorHead.Flow"/> means; null for every other head.</summary>
+    internal VelocityField? Field { get; }
 
     /// <summary>False: a weight is NaN or infinite.</summary>
     public bool IsFinite()
@@ -77,7 +84,13 @@ public sealed class Actor : IActor
 
         for (int i = 0; i < rows; i++)
         {
-            Normalizer.Apply(observations.Slice(i * ObservationSize, ObservationSize), _pass.Input[i]);
+            Normalizer.Apply(observations.Slice(i * ObservationSize, ObservationSize), _pass.Input[i][..ObservationSize]);
+        }
+
+        if (Field is { } field)
+        {
+            Carry(field, rows, actions, random);
+            return;
         }
 
         Network.Forward(_pass, rows);
@@ -94,6 +107,26 @@ public sealed class Actor : IActor
                     ActorHead.TanhMean => MathF.Tanh(head[j]) + (noise * MathF.Exp(Network.Free()[j])),
                     _ => MathF.Tanh(head[j]),
                 };
+            }
+        }
+    }
+
+    // Noise to actions; the deterministic action is where the middle of the noise goes.
+    private void Carry(VelocityField field, int rows, Span<float> actions, SeededRandom? random)
+    {
+        _points = _points?.Rows == _capacity ? _points : new Matrix(_capacity, ActionSize);
+        for (int i = 0; i < rows; i++)
+        {
+            _points[i].Clear();
+            random?.FillGaussian(_points[i]);
+        }
+
+        field.Integrate(_pass, rows, _points);
+        for (int i = 0, at = 0; i < rows; i++)
+        {
+            for (int j = 0; j < ActionSize; j++, at++)
+            {
+                actions[at] = _points[i][j] + (random is null ? 0 : (float)random.NextGaussian() * field.Deviation(j));
             }
         }
     }

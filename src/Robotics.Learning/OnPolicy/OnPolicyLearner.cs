@@ -82,7 +82,7 @@ public abstract class OnPolicyLearner : IReinforcement
     /// <inheritdoc/>
     /// <remarks>The ratios, their KL estimate and the share of them outside the bound are of all draws of a round, after its update.</remarks>
     public IReadOnlyList<string> Columns { get; } =
-        ["return", "policy_loss", "value_loss", "entropy", "ratio_mean", "ratio_max", "kl", "outside", "explained", "learning_rate"];
+        ["return", "policy_loss", "value_loss", "entropy", "ratio_mean", "ratio_max", "kl", "outside", "explained", "value", "learning_rate"];
 
     /// <inheritdoc/>
     public long Steps { get; private set; }
@@ -110,7 +110,8 @@ public abstract class OnPolicyLearner : IReinforcement
         Advantage.Estimate(
             _environment.Count, _seen.Rewards, _seen.Values, _seen.Next, _seen.Terminated, _seen.Ended, _options.Gamma, _options.Lambda, _seen.Advantages, _seen.Returns);
         _means.Add(8, Explained());
-        _means.Add(9, rate);
+        _means.Add(9, _seen.Values.Average());
+        _means.Add(10, rate);
         _policy.Freeze();
         Update(rate);
         Compare();
