@@ -134,7 +134,7 @@ public sealed class H2o : IActorCritic
         _discriminators = new Discriminators(o, a, options.Hidden, options.Batch, options.InputNoise, draw);
         (_targets, _trust, _ratio) = (new float[options.Batch], new float[half], new float[half]);
         (_logWeights, _simulated) = (new double[half], new double[half]);
-        Q = new Critic(_critics.Network, Actor.Normalizer, a);
+        Q = new ValueFunction(_critics.Network, Actor.Normalizer, a);
     }
 
     /// <inheritdoc/>
@@ -155,7 +155,7 @@ public sealed class H2o : IActorCritic
     public Actor Actor => _actor.Actor;
 
     /// <summary>Both critics.</summary>
-    public Critic Q { get; }
+    public ValueFunction Q { get; }
 
     /// <inheritdoc/>
     public void Begin() => _collector.Begin(RandomStream.Seed(_options.Seed, Steps, 2));

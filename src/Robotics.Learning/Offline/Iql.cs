@@ -108,8 +108,8 @@ public sealed class Iql : IActorCritic
         _critics = new Critics(o, a, options.Hidden, layerNorm: false, options.Critics, options.Batch, draw);
         (_targets, _weights) = (new float[options.Batch], new float[options.Batch]);
         Actor = new Actor(_policy, ActorHead.TanhMean, data.Normalizer(), a);
-        Q = new Critic(_critics.Network, Actor.Normalizer, a);
-        V = new Critic(_value, Actor.Normalizer, 0);
+        Q = new ValueFunction(_critics.Network, Actor.Normalizer, a);
+        V = new ValueFunction(_value, Actor.Normalizer, 0);
     }
 
     /// <inheritdoc/>
@@ -128,10 +128,10 @@ public sealed class Iql : IActorCritic
     public Actor Actor { get; }
 
     /// <summary>The critics, Q(s, a).</summary>
-    public Critic Q { get; }
+    public ValueFunction Q { get; }
 
     /// <summary>The value of a state, V(s).</summary>
-    public Critic V { get; }
+    public ValueFunction V { get; }
 
     /// <inheritdoc/>
     public void Begin()

@@ -91,7 +91,7 @@ public sealed class Td3Bc : IActorCritic
         _actor = new TanhActor(data, options.Hidden, options.Batch, draw);
         _critics = new Critics(data.ObservationSize, data.ActionSize, options.Hidden, layerNorm: false, copies: 2, options.Batch, draw);
         _targets = new float[options.Batch];
-        Q = new Critic(_critics.Network, Actor.Normalizer, data.ActionSize);
+        Q = new ValueFunction(_critics.Network, Actor.Normalizer, data.ActionSize);
     }
 
     /// <inheritdoc/>
@@ -110,7 +110,7 @@ public sealed class Td3Bc : IActorCritic
     public Actor Actor => _actor.Actor;
 
     /// <summary>Both critics.</summary>
-    public Critic Q { get; }
+    public ValueFunction Q { get; }
 
     /// <inheritdoc/>
     public void Begin()

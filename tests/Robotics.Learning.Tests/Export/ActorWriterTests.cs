@@ -85,7 +85,7 @@ public sealed class ActorWriterTests : IDisposable
             acts[i][0] = actions[i];
         }
 
-        critics.Ascend(states, acts, 8, lowest: false);
+        critics.Ascend(states, acts, 8, Ascent.Mean);
         for (int i = 0; i < 8; i++)
         {
             foreach (int copy in critics.All)
