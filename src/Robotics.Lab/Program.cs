@@ -23,6 +23,8 @@ var root = new RootCommand("""
     TrainCommand.Create(),
     EvalCommand.Create(),
     ExportCommand.Create(),
+    CompareCommand.Create(),
+    JudgeCommand.Create(),
     ComposeCommand.Create(),
 };
 

@@ -283,6 +283,17 @@ static void tick(void)
     }
 }
 
+/* This process stood still (stopped by a person): its clock jumps, as a real one's would not. Before anything is read, or what lay in
+ * the line meanwhile would look fresh. */
+static void catch_up(void)
+{
+    uint64_t lag = board_real_us() - self.board.tick_real_us;
+    if (lag > worst_lag_us) {
+        self.board.tick_us += lag;
+        self.board.tick_real_us += lag;
+    }
+}
+
 static int run(void)
 {
     uint64_t period = self.config.servo_period_us;
@@ -294,14 +305,8 @@ static int run(void)
     }
 
     while (true) {
+        catch_up();
         uint64_t real = board_real_us();
-        if (real - self.board.tick_real_us > worst_lag_us) {
-            /* This process stood still (stopped by a person): its clock jumps, as a real one's would not. */
-            uint64_t lag = real - self.board.tick_real_us;
-            self.board.tick_us += lag;
-            self.board.tick_real_us += lag;
-        }
-
         if (real - self.board.tick_real_us >= period) {
             self.board.tick_us += period;
             self.board.tick_real_us += period;
@@ -327,6 +332,7 @@ static int run(void)
             {.fd = self.detached ? -1 : STDIN_FILENO, .events = POLLIN},
         };
         if (ppoll(files, 2, &wait, 0) > 0) {
+            catch_up();
             if ((files[0].revents & POLLIN) != 0) {
                 if (self.deaf) {
                     uint8_t ignored[256];

@@ -1,5 +1,8 @@
 using Robotics.Learning.Data;
+using Robotics.Learning.Hybrid;
+using Robotics.Learning.Offline;
 using Robotics.Learning.OffPolicy;
+using Robotics.Learning.OnPolicy;
 using Robotics.Learning.Training;
 
 namespace Robotics.Lab.Reinforcement;
@@ -35,6 +38,20 @@ internal sealed record LearningMethod(string Name, string Description, Type Opti
     [
         Of<SacOptions>("sac", "soft actor-critic, learning in a simulator (Haarnoja et al. 2018)", LearnsFrom.Simulator,
             (input, options) => new Sac(input.Simulator!, options, input.Folder, input.CheckpointEvery)),
+        Of<OnPolicyOptions>("ppo", "proximal policy optimisation, learning in a simulator (Schulman et al. 2017)", LearnsFrom.Simulator,
+            (input, options) => new Ppo(input.Simulator!, options)),
+        Of<OnPolicyOptions>("spo", "simple policy optimisation: PPO that is pulled back to its bound instead of clipped (Xie et al. 2024)", LearnsFrom.Simulator,
+            (input, options) => new Spo(input.Simulator!, options)),
+        Of<BehaviourCloningOptions>("bc", "behaviour cloning: does what the record did", LearnsFrom.Records,
+            (input, options) => new BehaviourCloning(input.Records!, options)),
+        Of<Td3BcOptions>("td3bc", "TD3 that stays near the record, offline (Fujimoto and Gu 2021)", LearnsFrom.Records,
+            (input, options) => new Td3Bc(input.Records!, options)),
+        Of<IqlOptions>("iql", "implicit Q-learning, offline (Kostrikov et al. 2021)", LearnsFrom.Records,
+            (input, options) => new Iql(input.Records!, options)),
+        Of<RlpdOptions>("rlpd", "learning in a simulator with a record at hand, half and half (Ball et al. 2023)", LearnsFrom.Simulator | LearnsFrom.Records,
+            (input, options) => new Rlpd(input.Simulator!, input.Records!, options, input.Folder, input.CheckpointEvery)),
+        Of<H2oOptions>("h2o", "records of a robot and a simulator that differs from it, weighed by how much (Niu et al. 2022)", LearnsFrom.Simulator | LearnsFrom.Records,
+            (input, options) => new H2o(input.Simulator!, input.Records!, options, input.Folder, input.CheckpointEvery)),
     ];
 
     /// <summary>By name.</summary>

@@ -42,7 +42,7 @@ internal static class ReinforcementRun
             return ExitCode.Interrupted;
         }
 
-        Pack(config, learner, robot, folder, name, drawn: false);
+        Pack(config, learner, robot, folder, Path.Combine(folder, "package"), name, drawn: false);
         string unit = method.From.HasFlag(LearnsFrom.Simulator) ? "steps" : "updates";
         var curve = config.Run.EvaluationEpisodes > 0 ? Curve.Read(folder) : null;
         if (curve is not null)
@@ -69,12 +69,21 @@ internal static class ReinforcementRun
         return learner;
     }
 
-    /// <summary>Writes <c>package</c>, <c>critic</c> where there is one, and <c>policy.onnx</c> alone for a simulator that has no wiring.</summary>
-    public static void Pack(ReinforcementConfig config, IReinforcement learner, IVectorEnvironment environment, string folder, string name, bool drawn)
+    /// <summary>Writes the policy's package, and beside it the critic's, <c>NAME-critic</c>, where there is one; for a simulator that has no
+    /// wiring <c>policy.onnx</c> alone.</summary>
+    /// <param name="config">How it was trained.</param>
+    /// <param name="learner">What was.</param>
+    /// <param name="environment">For examples; restarted.</param>
+    /// <param name="folder">The run's.</param>
+    /// <param name="package">The package's.</param>
+    /// <param name="name">Of the policy.</param>
+    /// <param name="drawn">True: it draws its actions.</param>
+    public static void Pack(ReinforcementConfig config, IReinforcement learner, IVectorEnvironment environment, string folder, string package, string name, bool drawn)
     {
         if (LearningTasks.Find(config.Task) is not { } task)
         {
-            File.WriteAllBytes(Path.Combine(folder, "policy.onnx"), ActorWriter.Graph(learner.Actor, drawn));
+            Directory.CreateDirectory(package);
+            File.WriteAllBytes(Path.Combine(package, "policy.onnx"), ActorWriter.Graph(learner.Actor, drawn));
             return;
         }
 
@@ -90,15 +99,14 @@ internal static class ReinforcementRun
                 Seed = config.Run.Seed,
                 Steps = config.Run.Steps,
                 DataSha256 = config.DataSha256,
-                Metrics = config.Run.EvaluationEpisodes == 0 ? new Dictionary<string, double>() : new() { ["return"] = Math.Round(Curve.Read(folder)[^1].Return, 4) },
+                Metrics = config.Run.EvaluationEpisodes == 0 || !File.Exists(Path.Combine(folder, "evaluation.csv")) ? new Dictionary<string, double>() : new() { ["return"] = Math.Round(Curve.Read(folder)[^1].Return, 4) },
             },
         };
-        string package = Path.Combine(folder, "package");
         var manifest = ActorWriter.Write(package, learner.Actor, contents, drawn);
         ModelCard.WriteActor(package, manifest, config, task);
         if (learner is IActorCritic critical)
         {
-            critical.WriteCritic(Path.Combine(folder, "critic"), contents with { Name = name + "-critic", Wiring = task.Wiring with { Description = $"What an action is worth: {task.Description}." } });
+            ActorWriter.Write(package.TrimEnd('/') + "-critic", critical.Q, contents with { Name = name + "-critic", Wiring = task.Wiring with { Description = $"What an action is worth: {task.Description}." } });
         }
     }
 

@@ -12,7 +12,7 @@ internal static class Coverage
 
     /// <summary>Share of recorded states in which the policy's action is farther than the threshold (root mean square over its elements)
     /// from every action that was recorded in the nearest states (Euclidean, each element in its deviations).</summary>
-    public static double Outside(TransitionSet data, Actor actor, FittedQOptions options)
+    public static double Outside(TransitionSet data, IActor actor, FittedQOptions options)
     {
         var random = new SeededRandom(RandomStream.Seed(options.Seed, 0, 32));
         var normalizer = data.Normalizer();

@@ -96,7 +96,7 @@ public static class FittedQ
     /// <param name="cancellation">Stops between two updates.</param>
     /// <exception cref="ConfigException">An option is out of range, or the policy is of another task than the record.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public static Judgement Evaluate(TransitionSet data, Actor actor, FittedQOptions options, IProgress<double>? progress = null, CancellationToken cancellation = default)
+    public static Judgement Evaluate(TransitionSet data, IActor actor, FittedQOptions options, IProgress<double>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(actor);

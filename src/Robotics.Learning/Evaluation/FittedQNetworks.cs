@@ -13,7 +13,7 @@ internal sealed class FittedQNetworks
     private const int Draws = 8; // of a policy that draws, per state whose value is asked for
 
     private readonly TransitionSet _data;
-    private readonly Actor _actor;
+    private readonly IActor _actor;
     private readonly FittedQOptions _options;
     private readonly RunningNormalizer _normalizer;
     private readonly Critics _critics;
@@ -29,7 +29,7 @@ internal sealed class FittedQNetworks
     private readonly double _scale;
     private readonly SeededRandom _random;
 
-    public FittedQNetworks(TransitionSet data, Actor actor, FittedQOptions options)
+    public FittedQNetworks(TransitionSet data, IActor actor, FittedQOptions options)
     {
         (_data, _actor, _options, _normalizer) = (data, actor, options, data.Normalizer());
         _random = new SeededRandom(RandomStream.Seed(options.Seed, 0, 31));

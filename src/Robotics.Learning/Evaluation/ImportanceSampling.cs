@@ -8,7 +8,11 @@ namespace Robotics.Learning.Evaluation;
 /// <param name="Weighted">Per decision, ratios of all episodes at the same step divided by their sum.</param>
 /// <param name="DoublyRobust">Fitted Q, corrected by the weighted errors it makes on the record.</param>
 /// <param name="EffectiveEpisodes">Episodes that the weights at the end amount to: 1 / Σ w². Near 1, all of the above rest on one episode.</param>
-public sealed record ImportanceEstimates(double Ordinary, double Weighted, double DoublyRobust, double EffectiveEpisodes);
+public sealed record ImportanceEstimates(double Ordinary, double Weighted, double DoublyRobust, double EffectiveEpisodes)
+{
+    /// <summary>A few words for people.</summary>
+    public override string ToString() => FormattableString.Invariant($"weighted {Weighted:g5}, doubly robust {DoublyRobust:g5}, from as good as {EffectiveEpisodes:g3} episodes");
+}
 
 /// <summary>Importance sampling of whole episodes.</summary>
 /// <remarks>Source: Precup et al. 2000 (per decision, weighted); Thomas and Brunskill 2016 (arXiv:1604.00923), the weighted doubly robust

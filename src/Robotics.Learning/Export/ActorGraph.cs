@@ -1,4 +1,3 @@
-using Robotics.Learning.Dense;
 using Robotics.Learning.Networks;
 using Robotics.Packages;
 
@@ -66,14 +65,15 @@ internal static class ActorGraph
         return spec.Clip is { } clip ? ops.Clip(normal, clip) : normal;
     }
 
-    /// <summary>The graph of an ensemble of critics whose inputs are [observation, action].</summary>
-    public static byte[] WriteCritic(Mlp network, int observationSize, int actionSize)
+    /// <summary>The critics' graph.</summary>
+    public static byte[] Write(Critic critic)
     {
+        var network = critic.Network;
         DenseGraph[] graphs = [.. Enumerable.Range(0, network.Copies).Select(copy => new DenseGraph(network, copy))];
         var ops = new OnnxOperations(weight => graphs.Select(graph => graph.Values(weight.Name)).First(values => values is not null)!);
         var tape = new Tape<OnnxValue>(ops);
-        var action = tape.Variable(ops.Input("action", actionSize));
-        var input = tape.Concat(1, tape.Fixed(ops.Input("observation", observationSize)), action);
+        var action = tape.Variable(ops.Input("action", critic.ActionSize));
+        var input = tape.Concat(1, tape.Fixed(ops.Input("observation", critic.ObservationSize)), action);
         TapeValue<OnnxValue>? all = null;
         foreach (var graph in graphs)
         {

@@ -1,12 +1,10 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
-using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.OffPolicy;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
-using Robotics.Packages;
 
 namespace Robotics.Learning.Hybrid;
 
@@ -134,7 +132,7 @@ public sealed class H2o : IActorCritic
         _discriminators = new Discriminators(o, a, options.Hidden, options.Batch, options.InputNoise, draw);
         (_targets, _trust, _ratio) = (new float[options.Batch], new float[half], new float[half]);
         (_logWeights, _simulated) = (new double[half], new double[half]);
-        Q = new ValueFunction(_critics.Network, Actor.Normalizer, a);
+        Q = new Critic(_critics.Network, Actor.Normalizer, a);
     }
 
     /// <inheritdoc/>
@@ -154,8 +152,8 @@ public sealed class H2o : IActorCritic
     /// <inheritdoc/>
     public Actor Actor => _actor.Actor;
 
-    /// <summary>Both critics.</summary>
-    public ValueFunction Q { get; }
+    /// <inheritdoc/>
+    public Critic Q { get; }
 
     /// <inheritdoc/>
     public void Begin() => _collector.Begin(RandomStream.Seed(_options.Seed, Steps, 2));
@@ -206,9 +204,6 @@ public sealed class H2o : IActorCritic
         _critics.Network.Read(reader);
         _discriminators.Read(reader);
     }
-
-    /// <inheritdoc/>
-    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose() => _replay.Dispose();

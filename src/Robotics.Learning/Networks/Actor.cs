@@ -26,7 +26,7 @@ internal enum ActorHead
 /// <summary>A policy of one step: observation to action, deterministic or drawn.</summary>
 /// <remarks>Sees observations through the learner's normaliser; actions are in [-1, 1] (a Gaussian's draw may lie outside, and is
 /// clamped by whoever takes it). Not thread-safe: the learner's thread owns it.</remarks>
-public sealed class Actor
+public sealed class Actor : IActor
 {
     private MlpPass _pass;
     private Matrix? _points; // of a flow
@@ -38,10 +38,10 @@ public sealed class Actor
         _pass = new MlpPass(network.Spec, _capacity = 16);
     }
 
-    /// <summary>Do.</summary>
+    /// <inheritdoc/>
     public int ObservationSize => Normalizer.Size;
 
-    /// <summary>Da.</summary>
+    /// <inheritdoc/>
     public int ActionSize { get; }
 
     /// <summary>What the network sees observations through.</summary>
@@ -73,10 +73,7 @@ public sealed class Actor
         return true;
     }
 
-    /// <summary>Acts.</summary>
-    /// <param name="observations">[N, Do], physical.</param>
-    /// <param name="actions">[N, Da].</param>
-    /// <param name="random">Draws; null: the deterministic action.</param>
+    /// <inheritdoc/>
     public void Act(ReadOnlySpan<float> observations, Span<float> actions, SeededRandom? random)
     {
         int rows = observations.Length / ObservationSize;

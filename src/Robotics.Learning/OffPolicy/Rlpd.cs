@@ -1,11 +1,9 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
-using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
-using Robotics.Packages;
 
 namespace Robotics.Learning.OffPolicy;
 
@@ -123,7 +121,7 @@ public sealed class Rlpd : IActorCritic
         _actor = new SoftActor(o, a, options.Hidden, options.Batch, draw, normalizer: options.Normalize ? data.Normalizer() : null);
         _critics = new Critics(o, a, options.Hidden, options.LayerNorm, options.Ensemble, options.Batch, draw);
         (_targets, _chosen) = (new float[options.Batch], new int[options.Ensemble]);
-        Q = new ValueFunction(_critics.Network, Actor.Normalizer, a);
+        Q = new Critic(_critics.Network, Actor.Normalizer, a);
     }
 
     /// <inheritdoc/>
@@ -142,8 +140,8 @@ public sealed class Rlpd : IActorCritic
     /// <inheritdoc/>
     public Actor Actor => _actor.Actor;
 
-    /// <summary>The critics.</summary>
-    public ValueFunction Q { get; }
+    /// <inheritdoc/>
+    public Critic Q { get; }
 
     /// <inheritdoc/>
     public void Begin() => _collector.Begin(RandomStream.Seed(_options.Seed, Steps, 2));
@@ -192,9 +190,6 @@ public sealed class Rlpd : IActorCritic
         _actor.Read(reader);
         _critics.Network.Read(reader);
     }
-
-    /// <inheritdoc/>
-    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose() => _replay.Dispose();

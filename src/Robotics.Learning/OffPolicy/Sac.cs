@@ -1,11 +1,9 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
-using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
-using Robotics.Packages;
 
 namespace Robotics.Learning.OffPolicy;
 
@@ -105,6 +103,7 @@ public sealed class Sac : IActorCritic
         _batch = new Batch(options.Batch, o, a);
         _actor = new SoftActor(o, a, options.Hidden, options.Batch, draw);
         _critics = new Critics(o, a, options.Hidden, layerNorm: false, copies: 2, options.Batch, draw);
+        Q = new Critic(_critics.Network, Actor.Normalizer, a);
         _targets = new float[options.Batch];
     }
 
@@ -122,6 +121,9 @@ public sealed class Sac : IActorCritic
 
     /// <inheritdoc/>
     public Actor Actor => _actor.Actor;
+
+    /// <inheritdoc/>
+    public Critic Q { get; }
 
     /// <inheritdoc/>
     public void Begin() => _collector.Begin(RandomStream.Seed(_options.Seed, Steps, 2));
@@ -176,9 +178,6 @@ public sealed class Sac : IActorCritic
         _actor.Read(reader);
         _critics.Network.Read(reader);
     }
-
-    /// <inheritdoc/>
-    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose() => _replay.Dispose();

@@ -1,11 +1,9 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
-using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
-using Robotics.Packages;
 
 namespace Robotics.Learning.Offline;
 
@@ -108,8 +106,8 @@ public sealed class Iql : IActorCritic
         _critics = new Critics(o, a, options.Hidden, layerNorm: false, options.Critics, options.Batch, draw);
         (_targets, _weights) = (new float[options.Batch], new float[options.Batch]);
         Actor = new Actor(_policy, ActorHead.TanhMean, data.Normalizer(), a);
-        Q = new ValueFunction(_critics.Network, Actor.Normalizer, a);
-        V = new ValueFunction(_value, Actor.Normalizer, 0);
+        Q = new Critic(_critics.Network, Actor.Normalizer, a);
+        V = new Critic(_value, Actor.Normalizer, 0);
     }
 
     /// <inheritdoc/>
@@ -127,11 +125,11 @@ public sealed class Iql : IActorCritic
     /// <inheritdoc/>
     public Actor Actor { get; }
 
-    /// <summary>The critics, Q(s, a).</summary>
-    public ValueFunction Q { get; }
+    /// <inheritdoc/>
+    public Critic Q { get; }
 
     /// <summary>The value of a state, V(s).</summary>
-    public ValueFunction V { get; }
+    public Critic V { get; }
 
     /// <inheritdoc/>
     public void Begin()
@@ -210,9 +208,6 @@ public sealed class Iql : IActorCritic
         _value.Read(reader);
         _critics.Network.Read(reader);
     }
-
-    /// <inheritdoc/>
-    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose()

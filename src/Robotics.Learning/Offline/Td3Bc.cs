@@ -1,11 +1,9 @@
 using System.Text.Json;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
-using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
-using Robotics.Packages;
 
 namespace Robotics.Learning.Offline;
 
@@ -91,7 +89,7 @@ public sealed class Td3Bc : IActorCritic
         _actor = new TanhActor(data, options.Hidden, options.Batch, draw);
         _critics = new Critics(data.ObservationSize, data.ActionSize, options.Hidden, layerNorm: false, copies: 2, options.Batch, draw);
         _targets = new float[options.Batch];
-        Q = new ValueFunction(_critics.Network, Actor.Normalizer, data.ActionSize);
+        Q = new Critic(_critics.Network, Actor.Normalizer, data.ActionSize);
     }
 
     /// <inheritdoc/>
@@ -109,8 +107,8 @@ public sealed class Td3Bc : IActorCritic
     /// <inheritdoc/>
     public Actor Actor => _actor.Actor;
 
-    /// <summary>Both critics.</summary>
-    public ValueFunction Q { get; }
+    /// <inheritdoc/>
+    public Critic Q { get; }
 
     /// <inheritdoc/>
     public void Begin()
@@ -162,9 +160,6 @@ public sealed class Td3Bc : IActorCritic
         _actor.Network.Read(reader);
         _critics.Network.Read(reader);
     }
-
-    /// <inheritdoc/>
-    public PolicyManifest WriteCritic(string folder, ActorContents contents) => ActorWriter.WriteCritic(folder, _critics.Network, Actor.Normalizer, contents);
 
     /// <inheritdoc/>
     public void Dispose()

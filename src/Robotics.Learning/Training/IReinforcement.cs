@@ -1,7 +1,5 @@
-using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
 using Robotics.Numerics;
-using Robotics.Packages;
 
 namespace Robotics.Learning.Training;
 
@@ -48,11 +46,8 @@ public interface IReinforcement : IDisposable
 /// <summary>A learner with critics that other policies can be steered by.</summary>
 public interface IActorCritic : IReinforcement
 {
-    /// <summary>Writes its critics as a package of kind <c>critic</c>.</summary>
-    /// <param name="folder">Made when it is not there.</param>
-    /// <param name="contents">Name, wiring, origin.</param>
-    /// <exception cref="ConfigException">The wiring does not fit.</exception>
-    PolicyManifest WriteCritic(string folder, ActorContents contents);
+    /// <summary>The critics, Q(s, a).</summary>
+    Critic Q { get; }
 }
 
 /// <summary>Random streams named by numbers.</summary>

@@ -5,11 +5,11 @@ namespace Robotics.Learning.Networks;
 
 /// <summary>What a learner believes that states, or actions in them, are worth: one or several networks of the same sizes.</summary>
 /// <remarks>Sees observations through the learner's normaliser. Not thread-safe: the learner's thread owns it.</remarks>
-public sealed class ValueFunction
+public sealed class Critic
 {
     private MlpPass _pass;
 
-    internal ValueFunction(Mlp network, RunningNormalizer normalizer, int actionSize)
+    internal Critic(Mlp network, RunningNormalizer normalizer, int actionSize)
     {
         (Network, Normalizer, ActionSize) = (network, normalizer, actionSize);
         _pass = new MlpPass(network.Spec, 16);
