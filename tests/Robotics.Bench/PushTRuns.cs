@@ -78,7 +78,10 @@ internal sealed class PushTRuns
     /// <summary>Several training seeds as one: every episode counts the same.</summary>
     public static Evaluation Pool(IEnumerable<Evaluation> seeds) => new([.. seeds.SelectMany(seed => seed.Scores)]);
 
-    // The package's folder, for packages that name it.
+    /// <summary>The demonstrations' folder; there once a package is.</summary>
+    public string Data => Path.Combine(_folder, "data", "push-t");
+
+    /// <summary>The folder of a package, for packages that name it; there once <see cref="Package"/> was asked for it.</summary>
     public string Folder(string method, ulong seed) => Path.Combine(_folder, Run(method, seed), "package");
 
     // The task's own wiring with one term changed; its networks are not read.
