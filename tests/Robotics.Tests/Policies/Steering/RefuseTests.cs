@@ -82,7 +82,7 @@ public sealed class RefuseTests : IDisposable
         public PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk)
         {
             _observation[0] = observation[0] + Offset;
-            return policy.Plan(_observation, deadline, chunk);
+            return policy.Plan(_observation, Whenever, chunk); // the rig's clock stands, the policy's is the system's
         }
 
         public void Dispose()
