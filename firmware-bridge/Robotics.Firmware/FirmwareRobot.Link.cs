@@ -12,6 +12,7 @@ public sealed partial class FirmwareRobot
     private static readonly TimeSpan s_quickPing = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan s_ping = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_tryAgain = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan s_sayAgain = TimeSpan.FromSeconds(1);
     private static int s_sessions = Environment.ProcessId; // so that two hosts in a row do not begin with the same number
 
     private readonly FrameReader _frames = new();
@@ -31,6 +32,7 @@ public sealed partial class FirmwareRobot
     private ulong _badFrames;
     private ushort _stateSequence;
     private byte _deviceDropped;
+    private (DeviceReason Reason, MonotonicTime At, int Untold) _drops; // what Told heard last of dropped commands
     private ulong _deviceUs; // newest device time known in full
     private short[] _counts = [];
     private (ushort Session, TargetKind[] Kinds) _arming;
@@ -341,8 +343,10 @@ public sealed partial class FirmwareRobot
         {
             // What was lost on the way counts as dropped, on both sides.
             ushort missed = (ushort)(_frames.Sequence - _stateSequence - 1);
-            Interlocked.Add(ref _dropped, missed + (ulong)(byte)(state.Dropped - _deviceDropped));
+            byte refused = (byte)(state.Dropped - _deviceDropped);
+            Interlocked.Add(ref _dropped, missed + (ulong)refused);
             _sequence += missed;
+            TellDrops(in state, refused, now);
         }
 
         _stateSequence = _frames.Sequence;
@@ -373,7 +377,7 @@ public sealed partial class FirmwareRobot
         observation.MeasuredAt = new((long)_deviceUs * 1000);
         observation.MeasuredAtLocal = _deviceClock.ToLocal(_deviceUs);
         observation.ReceivedAt = now;
-        (observation.Mode, observation.ModeReason) = ModeOf(state, _session != 0);
+        (observation.Mode, observation.ModeReason) = Meaning(state.Mode, state.Reason, _session != 0);
         ulong newest = Volatile.Read(ref _newestSent);
         observation.AppliedCommand = ours && state.Applied != 0 ? newest - ((uint)newest - state.Applied) : 0;
         observation.ActionAgeNs = ours && state.Applied != 0 ? state.ActionAgeUs * 1000L : 0;
@@ -381,12 +385,24 @@ public sealed partial class FirmwareRobot
         _measured = true;
     }
 
-    private static (RobotMode Mode, HoldReason Reason) ModeOf(in StateHeader state, bool claimed) => state.Mode switch
+    // A host that sends nonsense at full rate must not fill the records with one sentence.
+    private void TellDrops(in StateHeader state, int refused, MonotonicTime now)
+    {
+        _drops.Untold += refused;
+        if (_drops.Untold > 0 && (state.LastDrop != _drops.Reason || now - _drops.At > s_sayAgain))
+        {
+            Told?.Invoke(new(state.Mode, state.LastDrop, null, 0, 0) { Dropped = _drops.Untold });
+            _drops = (state.LastDrop, now, 0);
+        }
+    }
+
+    /// <summary>A device's mode and reason in the words of every robot.</summary>
+    internal static (RobotMode Mode, HoldReason Reason) Meaning(DeviceMode mode, DeviceReason reason, bool claimed) => mode switch
     {
         DeviceMode.Active => (RobotMode.Active, HoldReason.None),
         DeviceMode.Fault => (RobotMode.Fault, HoldReason.RobotFault),
         DeviceMode.EmergencyStop => (RobotMode.EmergencyStop, HoldReason.EmergencyStop),
-        DeviceMode.Armed => (RobotMode.Holding, state.Reason switch
+        DeviceMode.Armed => (RobotMode.Holding, reason switch
         {
             DeviceReason.Expired => HoldReason.CommandExpired,
             DeviceReason.Range => HoldReason.LimitViolation,

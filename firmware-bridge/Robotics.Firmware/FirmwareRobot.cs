@@ -36,8 +36,14 @@ public sealed record FirmwareRobotOptions
 /// <param name="Limit">What is allowed.</param>
 public sealed record DeviceEvent(DeviceMode Mode, DeviceReason Reason, string? Joint, float Value, float Limit)
 {
+    /// <summary>Commands it dropped, the newest for <see cref="Reason"/>; 0: it dropped none, it did something.</summary>
+    public int Dropped { get; init; }
+
+    /// <summary>What it comes to for a controller.</summary>
+    public (RobotMode Mode, HoldReason Reason) Meaning => FirmwareRobot.Meaning(Mode, Reason, claimed: true);
+
     /// <summary>One line for people.</summary>
-    public override string ToString() => (Joint is null ? "" : $"joint '{Joint}': ") + Messages.Text(Reason)
+    public override string ToString() => (Dropped == 0 ? "" : FormattableString.Invariant($"dropped {Dropped}: ")) + (Joint is null ? "" : $"joint '{Joint}': ") + Messages.Text(Reason)
         + (Limit != 0 || Value != 0 ? FormattableString.Invariant($" ({Value:G4}, limit {Limit:G4})") : "");
 }
 
@@ -88,7 +94,8 @@ public sealed partial class FirmwareRobot : IRobot
     /// <summary>Drift of the device's clock against this machine's; 1e-6 is one microsecond per second.</summary>
     public double ClockDrift => _deviceClock.Drift;
 
-    /// <summary>Called from the reading thread with what the device does by itself; must not wait.</summary>
+    /// <summary>Called from the reading thread with what the device does by itself, dropped commands too (once a second at most for one
+    /// reason); must not wait.</summary>
     public Action<DeviceEvent>? Told { get; set; }
 
     /// <summary>Called from the reading thread with the device's log lines; must not wait.</summary>

@@ -92,6 +92,7 @@ public sealed partial class CommandIntake
             _measured = true;
             _measuredHere = now;
             _robotAheadNs = measured.MeasuredAt.NanosecondsSince(measured.MeasuredAtLocal);
+            bool followed = _localMode == RobotMode.Active;
             (_localMode, _localReason) = (measured.Mode, measured.ModeReason);
             if (_localMode is RobotMode.Fault or RobotMode.EmergencyStop && (_active || (_lease is not null && _block == HoldReason.None)))
             {
@@ -104,6 +105,12 @@ public sealed partial class CommandIntake
             if (_active && _localMode == RobotMode.Holding && (_localReason is HoldReason.LinkLost or HoldReason.RobotFault))
             {
                 HoldFor(_localReason, "the robot holds by itself");
+            }
+
+            // A command that the robot itself refused ends the run here too: its limits are narrower than its description says.
+            if (_active && followed && (_localMode, _localReason) == (RobotMode.Holding, HoldReason.LimitViolation))
+            {
+                HoldFor(_localReason, "the robot itself refused a command, for its own limits");
             }
 
             _applied = (measured.AppliedCommand, measured.ActionAgeNs);
@@ -291,11 +298,15 @@ public sealed partial class CommandIntake
         _emergency || _localMode == RobotMode.EmergencyStop ? (RobotMode.EmergencyStop, HoldReason.EmergencyStop)
         : _localMode == RobotMode.Fault ? (RobotMode.Fault, _localReason == HoldReason.None ? HoldReason.RobotFault : _localReason)
         : _operatorHold ? (RobotMode.Holding, HoldReason.OperatorStop)
+        : _active && _localMode == RobotMode.Holding && _localReason != HoldReason.None ? (RobotMode.Holding, _localReason) // it braked by itself
         : _active ? (RobotMode.Active, HoldReason.None)
         : (RobotMode.Holding, _block);
 
     /// <summary>What the robot says is wrong, to be put behind a sentence.</summary>
     private string Because() => _options.Trouble?.Invoke() is { } trouble ? $": {trouble}" : "";
+
+    /// <summary>Hands on what the robot itself says, with the mode and reason that it gives; any thread.</summary>
+    public void Relay(RobotMode mode, HoldReason reason, string words) => Raised?.Invoke(new(Timestamp(_clock), mode, reason, words));
 
     private void Raise(string why)
     {

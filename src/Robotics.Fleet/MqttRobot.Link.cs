@@ -11,6 +11,7 @@ namespace Robotics.Fleet;
 public sealed partial class MqttRobot
 {
     private const int QuickPings = 10;
+    private const int LongestEvent = 4096; // bytes; a sentence has a few hundred
     private static readonly TimeSpan s_firstRetry = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan s_lastRetry = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan s_quickPing = TimeSpan.FromMilliseconds(20);
@@ -69,6 +70,7 @@ public sealed partial class MqttRobot
             .WithTopicFilter(_topics.Reply(_name), MqttQualityOfServiceLevel.AtLeastOnce)
             .WithTopicFilter(_topics.TimeReply(_name), MqttQualityOfServiceLevel.AtMostOnce)
             .WithTopicFilter(_topics.Operator, MqttQualityOfServiceLevel.AtLeastOnce)
+            .WithTopicFilter(_topics.Event, MqttQualityOfServiceLevel.AtLeastOnce)
             .Build();
         await _client.SubscribeAsync(wanted, cancellation).ConfigureAwait(false);
         _connections++;
@@ -244,9 +246,9 @@ public sealed partial class MqttRobot
     {
         var message = received.ApplicationMessage;
         string topic = message.Topic;
-        if (message.Retain && (topic == _topics.State || topic == _topics.Operator))
+        if (message.Retain && (topic == _topics.State || topic == _topics.Operator || topic == _topics.Event))
         {
-            Interlocked.Increment(ref _dropped); // neither a measurement nor a word of an operator comes from the past
+            Interlocked.Increment(ref _dropped); // neither a measurement nor a word comes from the past
         }
         else if (topic == _topics.State)
         {
@@ -270,6 +272,10 @@ public sealed partial class MqttRobot
         else if (topic == _topics.Operator)
         {
             TakeOperator(Bytes(message));
+        }
+        else if (topic == _topics.Event)
+        {
+            TakeEvent(message.Payload.Length <= LongestEvent ? Documents.ReadEvent(Bytes(message)) : null);
         }
         else if (topic.EndsWith("/connection", StringComparison.Ordinal))
         {
@@ -353,6 +359,18 @@ public sealed partial class MqttRobot
             }
         }
         catch (JsonException)
+        {
+            Interlocked.Increment(ref _dropped);
+        }
+    }
+
+    private void TakeEvent(RobotEvent? happened)
+    {
+        if (happened is { Text: not null })
+        {
+            Said?.Invoke(happened);
+        }
+        else
         {
             Interlocked.Increment(ref _dropped);
         }

@@ -76,6 +76,9 @@ public sealed partial class MqttRobot : IRobot
     /// <summary>Called from the receiver with what an operator asks over the broker; must not wait.</summary>
     public Action<OperatorRequest>? OperatorAsked { get; set; }
 
+    /// <summary>Called from the receiver with what the robot side says for people to read; must not wait.</summary>
+    public Action<RobotEvent>? Said { get; set; }
+
     /// <summary>Connects and waits until the robot has described itself and is online.</summary>
     /// <exception cref="BrokerException">No broker there, or it refuses.</exception>
     /// <exception cref="ConfigException">No such robot on the broker (the message lists those that are), or its description is

@@ -88,6 +88,12 @@ public sealed partial class RobotServer : IAsyncDisposable
     /// <summary>Why the broker was not reached, or was lost, the last time; null before that.</summary>
     public string? LinkFailure { get; private set; }
 
+    /// <summary>Publishes what the local robot says of itself, in its own words, on the <c>event</c> topic; any thread, never waits.</summary>
+    /// <param name="mode">What it does now.</param>
+    /// <param name="reason">Why.</param>
+    /// <param name="words">One sentence without a full stop.</param>
+    public void Relay(RobotMode mode, HoldReason reason, string words) => _intake.Relay(mode, reason, words);
+
     /// <summary>Counters and state now; any thread.</summary>
     public RobotServerStatus Status => _intake.Status() with
     {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace Robotics.Host;
 
@@ -40,6 +41,25 @@ public static class ExitCode
                 return Say(First(error).Message, code);
             }
         });
+    }
+
+    /// <summary>Says what is wrong with a command line, and where help is.</summary>
+    public static int WrongUsage(ParseResult parsed, string program)
+    {
+        ArgumentNullException.ThrowIfNull(parsed);
+        foreach (var error in parsed.Errors)
+        {
+            Console.Error.WriteLine($"{program}: {error.Message}");
+        }
+
+        string path = "";
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult { Command: not RootCommand } command; at = at.Parent)
+        {
+            path = $"{command.Command.Name} {path}";
+        }
+
+        Console.Error.WriteLine($"See '{program} {path}--help'.");
+        return BadInput;
     }
 
     // What several threads ran into at once is one error to a person.

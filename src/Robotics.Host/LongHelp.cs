@@ -14,7 +14,7 @@ internal sealed class LongHelp : SynchronousCommandLineAction
     private LongHelp(HelpAction usual, Command root)
     {
         _usual = usual;
-        foreach (var command in root.Subcommands.Prepend(root))
+        foreach (var command in Below(root))
         {
             string[] parts = (command.Description ?? "").Split("\n\n", 2);
             command.Description = parts[0].ReplaceLineEndings(" ");
@@ -22,12 +22,18 @@ internal sealed class LongHelp : SynchronousCommandLineAction
         }
     }
 
+    private static IEnumerable<Command> Below(Command command) => command.Subcommands.SelectMany(Below).Prepend(command);
+
     /// <summary>Takes over the help of <paramref name="root"/> and its commands.</summary>
     public static void Install(RootCommand root)
     {
         var option = root.Options.OfType<HelpOption>().Single();
         option.Action = new LongHelp((HelpAction)option.Action!, root);
     }
+
+    /// <inheritdoc/>
+    /// <remarks>Who asks for help need not have given what is required.</remarks>
+    public override bool ClearsParseErrors => true;
 
     /// <inheritdoc/>
     public override int Invoke(ParseResult parseResult)

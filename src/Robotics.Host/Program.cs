@@ -33,13 +33,7 @@ LongHelp.Install(root);
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    foreach (var error in parsed.Errors)
-    {
-        Console.Error.WriteLine($"robotics: {error.Message}");
-    }
-
-    Console.Error.WriteLine($"See 'robotics {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help'.");
-    return ExitCode.BadInput;
+    return ExitCode.WrongUsage(parsed, "robotics");
 }
 
 // Ctrl-C stops the robot first: commands get a token and this long to bring everything to rest.

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text;
+using Robotics.Lab.Reinforcement;
 using Robotics.Packages;
+using Robotics.Sim;
 
 namespace Robotics.Lab;
 
@@ -43,6 +45,48 @@ internal static class ModelCard
         Line($"");
         Line($"- Learned from a demonstrator in the built-in simulator of robot '{task.Robot.Name}'; nothing was tried on hardware.");
         Line($"- Observations outside the ranges in `policy.json` (`observations[0].normalization`) were never seen.");
+        Line($"- The policy does not know when it is lost; the controller's gate, limits and dead-man timer do not depend on it.");
+        File.WriteAllText(Path.Combine(folder, FileName), text.ToString());
+
+        void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+    }
+
+    /// <summary>Writes the card of an actor.</summary>
+    /// <param name="folder">The package.</param>
+    /// <param name="manifest">As packed.</param>
+    /// <param name="config">How it was trained.</param>
+    /// <param name="task">What it was trained for.</param>
+    public static void WriteActor(string folder, PolicyManifest manifest, ReinforcementConfig config, ILearningTask task)
+    {
+        var trained = manifest.Trained!;
+        var text = new StringBuilder();
+        Line($"# {manifest.Name}");
+        Line($"");
+        Line($"{manifest.Description} Trained by `robotics-lab`, runs with `robotics run PACKAGE --robot sim:{task.Name}`.");
+        Line($"");
+        Line($"| | |");
+        Line($"|---|---|");
+        Line($"| method | {trained.Method}: `{config.Settings.ToJsonString()}` |");
+        Line($"| learned in | {(config.Dynamics.Length > 0 ? $"task {task.Name} with {config.Dynamics}" : $"task {task.Name}")}{(config.DataSha256.Length > 0 ? $", records with sha256 `{config.DataSha256}`" : "")} |");
+        Line($"| command | `{trained.Command}` |");
+        Line($"| seed | {trained.Seed} |");
+        Line($"| steps | {trained.Steps} |");
+        Line($"");
+        Line($"{Evaluated}");
+        Line($"");
+        if (trained.Metrics.TryGetValue("return", out double value))
+        {
+            Line($"Return {value:g5} without discount: mean of {config.Run.EvaluationEpisodes} episodes, deterministic, {(config.Gap.Length > 0 ? $"on a robot with {config.Gap}" : "nominal dynamics")}. One run of one seed: `robotics-lab compare` sets several side by side.");
+        }
+        else
+        {
+            Line($"Not evaluated.");
+        }
+
+        Line($"");
+        Line($"## Limits");
+        Line($"");
+        Line($"- Learned in the built-in simulator; nothing was tried on hardware. `robotics-lab judge` looks at it before it moves anything.");
         Line($"- The policy does not know when it is lost; the controller's gate, limits and dead-man timer do not depend on it.");
         File.WriteAllText(Path.Combine(folder, FileName), text.ToString());
 

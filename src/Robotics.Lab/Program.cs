@@ -12,7 +12,7 @@ var root = new RootCommand("""
     Examples:
       robotics-lab collect --task push-t --episodes 2000 --noise 0.015 --out data/push-t
       robotics-lab dataset inspect data/push-t --picture data/push-t.svg
-      robotics-lab train --data data/push-t --method diffusion --run runs/push-t-diffusion
+      robotics-lab train diffusion --data data/push-t --run runs/push-t-diffusion
       robotics-lab eval --policy runs/push-t-diffusion/package --episodes 100
       robotics-lab export --run runs/push-t-diffusion --single-graph policy.onnx
       robotics-lab compose --parents models/push-t-diffusion models/push-t-flow --search --out models/push-t-both
@@ -23,6 +23,8 @@ var root = new RootCommand("""
     TrainCommand.Create(),
     EvalCommand.Create(),
     ExportCommand.Create(),
+    CompareCommand.Create(),
+    JudgeCommand.Create(),
     ComposeCommand.Create(),
 };
 
@@ -30,13 +32,7 @@ LongHelp.Install(root);
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    foreach (var error in parsed.Errors)
-    {
-        Console.Error.WriteLine($"robotics-lab: {error.Message}");
-    }
-
-    Console.Error.WriteLine($"See 'robotics-lab {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help'.");
-    return ExitCode.BadInput;
+    return ExitCode.WrongUsage(parsed, "robotics-lab");
 }
 
 return await parsed.InvokeAsync(new InvocationConfiguration

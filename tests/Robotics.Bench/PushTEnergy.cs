@@ -114,7 +114,7 @@ internal sealed class PushTEnergy : IBenchmark
             var (policy, wiring) = task.Demonstrator(100);
             using (policy)
             {
-                task.Run(policy, wiring, LabTask.FirstEvaluation + i, i, (_, signals, _, _) => frames.Add(signals.ToArray()));
+                task.Run(policy, wiring, PushTRuns.FirstStart + i, i, (_, signals, _, _) => frames.Add(signals.ToArray()));
             }
 
             var random = new SeededRandom(i);

@@ -18,7 +18,7 @@ internal sealed class PushTFamilies : IBenchmark
     {
         var runs = PushTRuns.From(args);
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"State observations; {PushTRuns.Episodes} starts from seed {LabTask.FirstEvaluation}, which no demonstration began from; training seeds {string.Join(", ", PushTRuns.Seeds)}.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"State observations; {PushTRuns.Episodes} starts from seed {PushTRuns.FirstStart}, which no demonstration began from and no setting was chosen on; training seeds {string.Join(", ", PushTRuns.Seeds)}.");
         text.AppendLine("Score: highest reward of an episode (coverage/0.95, at most 1), mean over episodes: all seeds, and each. Solved: coverage above 0.95 within 30 s, all seeds, with its 95 % interval (Wilson).");
         text.AppendLine(CultureInfo.InvariantCulture, $"Data: `robotics-lab {string.Join(' ', PushTRuns.Collect)}`. Runs: `robotics-lab {string.Join(' ', PushTRuns.Train("METHOD", 1))}` (energy with `--layers 3`).").AppendLine();
         text.AppendLine("Diffusion predicts the clean chunk: DDIM on trailing timesteps, DDPM at 100 calls. Flow: Euler for 1, midpoint otherwise. Energy: the lowest of eight descents side by side, every step the same share of what is left, three tenths at ten calls.");
@@ -36,7 +36,7 @@ internal sealed class PushTFamilies : IBenchmark
             }
         }
 
-        text.AppendLine(Row("demonstrator (knows the simulator)", "", Evaluation.Run(LabTask.Named("push-t"), () => LabTask.Named("push-t").Demonstrator(100), PushTRuns.Episodes, LabTask.FirstEvaluation, Environment.ProcessorCount, null, CancellationToken.None), ""));
+        text.AppendLine(Row("demonstrator (knows the simulator)", "", Evaluation.Run(LabTask.Named("push-t"), () => LabTask.Named("push-t").Demonstrator(100), PushTRuns.Episodes, PushTRuns.FirstStart, Environment.ProcessorCount, null, CancellationToken.None), ""));
         text.AppendLine().AppendLine("Published, human demonstrations, trained on a GPU, same score, best checkpoint / mean of the last ten: Diffusion Policy 0.95 / 0.91, IBC 0.90 / 0.84, BET 0.79 / 0.70, LSTM-GMM 0.67 / 0.61.").AppendLine();
         bool holds = best.Values.Max() >= 0.90 && best.Values.Min() > 0.80;
         text.AppendLine(CultureInfo.InvariantCulture, $"{(holds ? "Holds" : "Falls short")}: best family {best.Values.Max():F3} (0.90), weakest family {best.Values.Min():F3} (0.80).");

@@ -66,9 +66,21 @@ void board_unplug(struct board *board)
 
 static size_t uart_read(void *at, uint8_t *into, size_t room)
 {
-    const struct board *board = at;
-    ssize_t count = board->master < 0 ? 0 : read(board->master, into, room);
-    return count > 0 ? (size_t)count : 0;
+    struct board *board = at;
+    size_t wanted = board->cut_after > 0 && board->cut_after < room ? board->cut_after : room; /* the rest stays in the cable */
+    ssize_t count = board->master < 0 ? 0 : read(board->master, into, wanted);
+    if (count <= 0) {
+        return 0;
+    }
+
+    if (board->cut_after > 0) {
+        board->cut_after -= (unsigned)count < board->cut_after ? (unsigned)count : board->cut_after;
+        if (board->cut_after == 0) {
+            board_unplug(board);
+        }
+    }
+
+    return (size_t)count;
 }
 
 static void flush(struct board *board)

@@ -21,6 +21,7 @@ struct board {
     const char *link;  /* symbolic link to the pty, or null */
     uint8_t unsent[FRAME_MAX_WIRE];
     size_t unsent_count;
+    unsigned cut_after; /* bytes from the host until the cable goes; 0: it stays */
 
     bool stop_pressed;
     bool rebooting;

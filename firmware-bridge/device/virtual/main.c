@@ -7,7 +7,8 @@
  *     plant              prints the truth: device time, mode, reason, times of interest, position and velocity of each joint
  *     freeze J | thaw J  the encoder repeats itself          silent J | broken J   the encoder does not answer, says NaN
  *     heat J T           sets the motor's temperature        push J V              gives the joint a velocity
- *     press | release    the emergency stop button           unplug [MS]           pulls the cable, for MS milliseconds */
+ *     press | release    the emergency stop button           unplug [MS]           pulls the cable, for MS milliseconds
+ *     place J Q          moves the joint by hand             cut N                 pulls it after N more bytes from the host */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -217,6 +218,11 @@ static void obey(const char *line)
         joint->temperature = value;
     } else if (strcmp(word, "push") == 0) {
         joint->velocity = value;
+    } else if (strcmp(word, "place") == 0) {
+        joint->position = value;
+        joint->velocity = 0;
+    } else if (strcmp(word, "cut") == 0) {
+        self.board.cut_after = j;
     } else if (strcmp(word, "press") == 0 || strcmp(word, "release") == 0) {
         self.board.stop_pressed = word[0] == 'p';
     } else if (strcmp(word, "unplug") == 0) {
@@ -277,6 +283,17 @@ static void tick(void)
     }
 }
 
+/* This process stood still (stopped by a person): its clock jumps, as a real one's would not. Before anything is read, or what lay in
+ * the line meanwhile would look fresh. */
+static void catch_up(void)
+{
+    uint64_t lag = board_real_us() - self.board.tick_real_us;
+    if (lag > worst_lag_us) {
+        self.board.tick_us += lag;
+        self.board.tick_real_us += lag;
+    }
+}
+
 static int run(void)
 {
     uint64_t period = self.config.servo_period_us;
@@ -288,14 +305,8 @@ static int run(void)
     }
 
     while (true) {
+        catch_up();
         uint64_t real = board_real_us();
-        if (real - self.board.tick_real_us > worst_lag_us) {
-            /* This process stood still (stopped by a person): its clock jumps, as a real one's would not. */
-            uint64_t lag = real - self.board.tick_real_us;
-            self.board.tick_us += lag;
-            self.board.tick_real_us += lag;
-        }
-
         if (real - self.board.tick_real_us >= period) {
             self.board.tick_us += period;
             self.board.tick_real_us += period;
@@ -321,6 +332,7 @@ static int run(void)
             {.fd = self.detached ? -1 : STDIN_FILENO, .events = POLLIN},
         };
         if (ppoll(files, 2, &wait, 0) > 0) {
+            catch_up();
             if ((files[0].revents & POLLIN) != 0) {
                 if (self.deaf) {
                     uint8_t ignored[256];

@@ -193,6 +193,29 @@ public sealed class PushT : IEnvironment
         return new((float)RewardOf(coverage), ends && coverage > SuccessCoverage, ends && Time >= _options.TimeLimit);
     }
 
+    /// <summary>Lets the agent be where a real drive was measured, instead of driving it: the block, its contact and the score follow.</summary>
+    /// <param name="agent">Measured position, m.</param>
+    /// <param name="steps">Physics steps since the measurement before, in which it moved evenly; 0: nothing is known of the way, so
+    /// it is put there and pushed nothing.</param>
+    /// <param name="signals">[Layout.Length] receives the signal frame.</param>
+    public void Follow(Vec2 agent, int steps, Span<float> signals)
+    {
+        CheckFrame(signals);
+        var (from, to) = (World.Agent, agent * PixelsPerMetre);
+        if (steps == 0)
+        {
+            World.Place(to, default, World.Block);
+        }
+
+        for (int i = 1; i <= steps; i++)
+        {
+            World.SubstepTo(from + ((to - from) * ((double)i / steps)));
+        }
+
+        _elapsed += steps;
+        Write(signals);
+    }
+
     /// <summary>Nothing to release.</summary>
     public void Dispose()
     {

@@ -129,6 +129,14 @@ public sealed class PushTWorld
         _space.Step(SubstepSeconds);
     }
 
+    /// <summary>One physics step of 10 ms in which the agent goes to <paramref name="position"/>, whatever drives it; the block gives way.</summary>
+    /// <param name="position">px.</param>
+    public void SubstepTo(Vec2 position)
+    {
+        _agent.Velocity = (position - _agent.Position) * (1 / SubstepSeconds);
+        _space.Step(SubstepSeconds);
+    }
+
     /// <summary>One published control step of 100 ms: ten physics steps towards the same target.</summary>
     /// <param name="target">px.</param>
     public void Step(Vec2 target)

@@ -75,14 +75,20 @@ internal static partial class DeviceCommand
         var duration = new Option<double?>("--duration", "-d") { Description = "seconds; default: until stopped", HelpName = "S" };
         var baud = Baud();
         var json = new Option<bool>("--json") { Description = "one JSON object a line instead of text" };
-        var command = new Command("monitor", "Prints what every servo measures, again and again; moves nothing.") { device, rate, duration, baud, json };
+        var command = new Command("monitor", "Prints what every joint or servo measures, again and again; moves nothing.") { device, rate, duration, baud, json };
         command.SetGuardedAction(async (parsed, cancellation) =>
         {
             double perSecond = parsed.GetValue(rate);
             var check = new ConfigCheck("command line");
             check.Range(perSecond, 0.1, 100, "--rate");
             check.Throw();
-            using var bus = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud)).OpenBusOrExplain();
+            var choice = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud));
+            if (choice.IsDevice)
+            {
+                return await MonitorDevice(choice, perSecond, parsed.GetValue(duration), parsed.GetValue(json), cancellation).ConfigureAwait(false);
+            }
+
+            using var bus = choice.OpenBusOrExplain();
             byte[] ids = [.. Scan(bus, cancellation).Select(servo => servo.Id)];
             if (ids.Length == 0)
             {

@@ -13,22 +13,27 @@ internal static partial class DeviceCommand
     private static readonly TimeSpan ScanPatience = TimeSpan.FromMilliseconds(8);
 
     public static Command Create() => new("device", """
-        Lists serial ports, and looks into, sets, calibrates and watches the servos at the end of one.
+        Lists serial ports, and looks into, sets, watches, calibrates and updates what is at the end of one.
+
+        Values of a device on serial: are in SI units (and °C, ms, us), each named by 'info'; those of servos are their own counts.
 
         Examples:
           robotics device list
+          robotics device info serial:/dev/serial/by-id/usb-...
+          robotics device set serial:/dev/serial/by-id/usb-... elbow.stiffness 35
+          robotics device update serial:/dev/serial/by-id/usb-... arm.bin --image-version 1.2.0
           robotics device info feetech:/dev/serial/by-id/usb-...
           robotics device set feetech:/dev/serial/by-id/usb-... --id 1 id 6
           robotics device calibrate feetech:/dev/serial/by-id/usb-... --robot robot.json --output arm.json
           robotics device monitor feetech:/dev/serial/by-id/usb-...
         """)
     {
-        CreateList(), CreateInfo(), CreateSet(), CreateCalibrate(), CreateMonitor(),
+        CreateList(), CreateInfo(), CreateSet(), CreateCalibrate(), CreateMonitor(), CreateUpdate(),
     };
 
     private static Argument<string> Device() => new("device") { Description = DeviceChoice.Help };
 
-    private static Option<int?> Baud() => new("--baud") { Description = "bits per second; default: as the servos come from the factory", HelpName = "N" };
+    private static Option<int?> Baud() => new("--baud") { Description = "bits per second; default: 115200 for serial:, for servos as they come from the factory", HelpName = "N" };
 
     private static Option<bool> Json() => new("--json") { Description = "JSON instead of text" };
 
@@ -80,14 +85,21 @@ internal static partial class DeviceCommand
     private static Command CreateInfo()
     {
         var device = Device();
-        var id = new Option<int?>("--id") { Description = "all registers of this servo; default: who is there", HelpName = "N" };
+        var id = new Option<int?>("--id") { Description = "servos: all registers of this one; default: who is there", HelpName = "N" };
         var baud = Baud();
         var json = Json();
-        var command = new Command("info", "Asks every id who is there, or one servo for all its registers.") { device, id, baud, json };
+        var command = new Command("info", "A device: what it is and all its registers, with units. Servos: who is there, or all registers of one.") { device, id, baud, json };
         command.SetGuardedAction((parsed, cancellation) =>
         {
-            using var bus = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud)).OpenBusOrExplain();
+            var choice = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud));
             bool asJson = parsed.GetValue(json);
+            if (choice.IsDevice)
+            {
+                NoId(parsed.GetValue(id));
+                return InfoOfDevice(choice, asJson, cancellation);
+            }
+
+            using var bus = choice.OpenBusOrExplain();
             if (parsed.GetValue(id) is { } one)
             {
                 var values = ReadAll(bus, CheckedId(bus, one));
@@ -139,16 +151,28 @@ internal static partial class DeviceCommand
     private static Command CreateSet()
     {
         var device = Device();
-        var id = new Option<int>("--id") { Description = "the servo", HelpName = "N", Required = true };
-        var register = new Argument<string>("register") { Description = "as 'device info --id' names it; 'reboot' ends a hardware error" };
-        var value = new Argument<int?>("value") { Description = "in the servo's own counts", Arity = ArgumentArity.ZeroOrOne };
+        var id = new Option<int?>("--id") { Description = "the servo; not for serial:", HelpName = "N" };
+        var register = new Argument<string>("register") { Description = "as 'device info' names it, with --id for servos; 'reboot' ends a servo's hardware error" };
+        var value = new Argument<double?>("value") { Description = "in the unit that 'device info' shows; for servos their own counts", Arity = ArgumentArity.ZeroOrOne };
         var baud = Baud();
-        var command = new Command("set", "Writes one register of a servo, so that it is kept, and reads it back.") { device, register, value, id, baud };
-        command.SetGuardedAction((parsed, _) =>
+        var command = new Command("set", "Writes one register and reads it back: a servo keeps it, a device until it restarts.") { device, register, value, id, baud };
+        command.SetGuardedAction((parsed, cancellation) =>
         {
-            using var bus = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud)).OpenBusOrExplain();
-            byte servo = CheckedId(bus, parsed.GetValue(id));
+            var choice = DeviceChoice.Parse(parsed.GetRequiredValue(device), parsed.GetValue(baud));
             string name = parsed.GetRequiredValue(register);
+            if (choice.IsDevice)
+            {
+                NoId(parsed.GetValue(id));
+                return SetOfDevice(choice, name, parsed.GetValue(value), cancellation);
+            }
+
+            var check = new ConfigCheck("command line");
+            check.That(parsed.GetValue(id) is not null, "--id", "is missing: which servo?");
+            check.That(parsed.GetValue(value) is not { } given || given == (int)given, name, string.Create(CultureInfo.InvariantCulture, $"is {parsed.GetValue(value)}, expected a whole number of counts"));
+            check.Throw();
+            int? counts = (int?)parsed.GetValue(value);
+            using var bus = choice.OpenBusOrExplain();
+            byte servo = CheckedId(bus, parsed.GetValue(id)!.Value);
             if (name == "reboot")
             {
                 Demand(bus, servo, "reboot", ServoReply.Insist(() => bus.Reboot(servo)));
@@ -156,8 +180,8 @@ internal static partial class DeviceCommand
                 return Task.FromResult(ExitCode.Done);
             }
 
-            var chosen = CheckedRegister(bus, servo, name, parsed.GetValue(value));
-            int asked = parsed.GetValue(value)!.Value;
+            var chosen = CheckedRegister(bus, servo, name, counts);
+            int asked = counts!.Value;
             Demand(bus, servo, $"take {asked} as its {name}", ServoReply.Insist(() => bus.Write(servo, chosen, asked)));
             byte now = name == "id" ? (byte)asked : servo;
             int read = 0;
@@ -190,6 +214,14 @@ internal static partial class DeviceCommand
         }
 
         return register;
+    }
+
+    private static void NoId(int? id)
+    {
+        if (id is not null)
+        {
+            throw new ConfigException("command line", ["--id is for servos; a device on serial: names its registers JOINT.NAME"]);
+        }
     }
 
     private static byte CheckedId(IServoBus bus, int id)

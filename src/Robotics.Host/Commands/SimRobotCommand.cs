@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Robotics.Fleet;
 using Robotics.Host.Running;
+using Robotics.Packages;
 using Robotics.Sim;
 using Robotics.Sim.Mujoco;
 
@@ -58,7 +59,8 @@ internal static class SimRobotCommand
                 ClearEmergencyStop = simulated.ClearEmergencyStop,
             };
             simulated.StartRealTime();
-            return await RobotOnBroker.ServeAsync(simulated, at, options, asJson, parsed.GetValue(duration), _ =>
+            await using var server = new RobotServer(simulated, RobotFile.Write(simulated.Spec), at, options);
+            return await RobotOnBroker.ServeAsync(server, at, asJson, parsed.GetValue(duration), _ =>
             {
                 // A simulator that broke inside native code never returns from its step; its own words are kept here.
                 if (simulated.Fault is { } diverged)

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Robotics.Fleet;
-using Robotics.Packages;
 
 namespace Robotics.Host.Running;
 
@@ -8,18 +7,16 @@ namespace Robotics.Host.Running;
 internal static class RobotOnBroker
 {
     /// <summary>Serves until the time is over or <paramref name="cancellation"/>.</summary>
-    /// <param name="robot">Running; stays the caller's.</param>
+    /// <param name="server">Not started yet; stays the caller's.</param>
     /// <param name="at">The broker.</param>
-    /// <param name="options">How strict the robot side is.</param>
     /// <param name="json">One JSON object a line instead of text.</param>
     /// <param name="seconds">How long; null: until stopped.</param>
     /// <param name="look">Called every 50 ms with the way to say something (kind, text); what it throws ends the service.</param>
     /// <param name="cancellation">Ctrl-C.</param>
     /// <returns>The program's exit code.</returns>
     public static async Task<int> ServeAsync(
-        IRobot robot, BrokerOptions at, RobotServerOptions options, bool json, double? seconds, Action<Action<string, string>> look, CancellationToken cancellation)
+        RobotServer server, BrokerOptions at, bool json, double? seconds, Action<Action<string, string>> look, CancellationToken cancellation)
     {
-        await using var server = new RobotServer(robot, RobotFile.Write(robot.Spec), at, options);
         server.Raised = happened => Say("event", $"{Episodes.Words.Of(happened.Mode)}: {happened.Text}");
         var connected = server.StartAsync(cancellation);
         if (await Task.WhenAny(connected, Task.Delay(TimeSpan.FromSeconds(2), cancellation)).ConfigureAwait(false) != connected)
@@ -28,7 +25,7 @@ internal static class RobotOnBroker
         }
 
         await connected.ConfigureAwait(false);
-        Say("ready", $"robot '{robot.Spec.Name}' is on {at}; Ctrl-C ends it");
+        Say("ready", $"robot '{server.Topics.Robot}' is on {at}; Ctrl-C ends it");
         var end = seconds is { } length ? MonotonicTime.SystemNow() + TimeSpan.FromSeconds(length) : new MonotonicTime(long.MaxValue);
         while (!cancellation.IsCancellationRequested && MonotonicTime.SystemNow() < end)
         {

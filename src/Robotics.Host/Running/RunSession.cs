@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using Robotics.Control;
 using Robotics.Episodes;
@@ -53,6 +54,7 @@ internal sealed class RunSession(RunRequest request)
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
 
     private readonly StatusLine _line = new(request.Json, Console.Out);
+    private readonly ConcurrentQueue<RobotEvent> _said = new(); // by the robot's own side
 
     /// <summary>Runs until the duration is over, a person stops it, or nothing more can happen.</summary>
     /// <returns>The exit code.</returns>
@@ -86,6 +88,12 @@ internal sealed class RunSession(RunRequest request)
             operatorCommand.Set(request.Command, "command line");
             loop.SetCommand(operatorCommand.Values);
             stage.OnOperator(asked => Obey(loop, stage, operatorCommand, asked));
+            stage.OnRobot(said =>
+            {
+                var state = loop.State;
+                recorder?.Note(new(MonotonicTime.Now(clock), state, state, said.Reason, $"robot '{robot.Spec.Name}' ({Words.Of(said.Mode)}): {said.Text}"));
+                _said.Enqueue(said);
+            });
             foreach (var report in loop.Scheduling.Where(report => !report.Complete))
             {
                 _line.Say("scheduling: " + report);
@@ -260,6 +268,11 @@ internal sealed class RunSession(RunRequest request)
 
     private void Drain(ControlLoop loop)
     {
+        while (_said.TryDequeue(out var said))
+        {
+            _line.Robot(said);
+        }
+
         while (loop.TryReadEvent(out var happened))
         {
             _firstEvent ??= happened.Time;

@@ -49,6 +49,15 @@ internal sealed class Stage : IAsyncDisposable
         }
     }
 
+    /// <summary>What the robot's own side says, from the link's receiver: must not wait.</summary>
+    public void OnRobot(Action<RobotEvent> hear)
+    {
+        if (_link is not null)
+        {
+            _link.Said = hear;
+        }
+    }
+
     /// <summary>Ends a hold: across MQTT the robot's own side must be claimed anew first, because its dead-man latches.</summary>
     public async Task ResumeAsync(ControlLoop loop)
     {

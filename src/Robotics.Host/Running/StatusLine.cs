@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Robotics.Control;
 using Robotics.Episodes;
+using Robotics.Fleet;
 using Robotics.Safety;
 
 namespace Robotics.Host.Running;
@@ -33,6 +34,24 @@ internal sealed class StatusLine(bool json, TextWriter output)
         }
 
         Line(string.Create(CultureInfo.InvariantCulture, $"{seconds,8:F3} s  {Words.Of(happened.To)}: {happened.Describe()}"), keep: true);
+    }
+
+    /// <summary>What the robot's own side says.</summary>
+    public void Robot(RobotEvent said)
+    {
+        if (!json)
+        {
+            Line($"robot, {Words.Of(said.Mode)}: {said.Text}", keep: true);
+            return;
+        }
+
+        Json(writer =>
+        {
+            writer.WriteString("type", "robot");
+            writer.WriteString("mode", Words.Of(said.Mode));
+            writer.WriteString("reason", Words.Of(said.Reason));
+            writer.WriteString("text", said.Text);
+        });
     }
 
     /// <summary>A sentence that stays.</summary>

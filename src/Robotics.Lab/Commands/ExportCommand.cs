@@ -1,9 +1,11 @@
 using System.CommandLine;
 using Robotics.Host;
+using Robotics.Lab.Reinforcement;
 using Robotics.Learning.Export;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
 using Robotics.Packages;
+using Robotics.Sim;
 
 namespace Robotics.Lab.Commands;
 
@@ -19,6 +21,7 @@ internal static class ExportCommand
         var calls = new Option<int?>("--calls") { Description = "network calls per plan; the method's usual ones when left out" };
         var tolerance = new Option<double?>("--tolerance") { Description = "an energy's settling gradient" };
         var candidates = new Option<int?>("--candidates") { Description = "K, chunks sampled side by side, 1 to 256; an energy executes the lowest" };
+        var drawn = new Option<bool>("--drawn") { Description = "of a reinforcement run: a policy that draws its actions as the learner did" };
         var executed = new Option<int?>("--executed") { Description = "Ta, rows executed of each chunk" };
         var command = new Command("export", """
             Writes the weights of a run as a policy package, or as one self-contained ONNX graph for programs that have ONNX Runtime and
@@ -27,14 +30,23 @@ internal static class ExportCommand
             Examples:
               robotics-lab export --run runs/push-t-diffusion --package models/push-t-diffusion --executed 4
               robotics-lab export --run runs/push-t-diffusion --single-graph policy.onnx
+              robotics-lab export --run runs/runner-sac --package models/runner-sac --drawn
             """)
-        { run, package, graph, name, calls, tolerance, candidates, executed };
+        { run, package, graph, name, calls, tolerance, candidates, executed, drawn };
         command.SetGuardedAction((parsed, _) =>
         {
             string folder = parsed.GetValue(run)!.FullName;
             if (parsed.GetValue(package) is null && parsed.GetValue(graph) is null)
             {
                 throw new ConfigException("export writes --package, --single-graph or both; neither was given.");
+            }
+
+            if (ReinforcementConfig.IsIn(folder))
+            {
+                Option? foreign = ((Option[])[calls, tolerance, candidates, executed]).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false });
+                return foreign is null
+                    ? Task.FromResult(Actor(ReinforcementConfig.Load(folder), folder, parsed.GetValue(package)?.FullName, parsed.GetValue(graph)?.FullName, parsed.GetValue(name), parsed.GetValue(drawn)))
+                    : throw new ConfigException("command line", [$"{foreign.Name} is for demonstrations; '{folder}' is a reinforcement run, whose policy has one call and one row"]);
             }
 
             var config = TrainingConfig.Load(folder);
@@ -69,6 +81,27 @@ internal static class ExportCommand
             return Task.FromResult(ExitCode.Done);
         });
         return command;
+    }
+
+    private static int Actor(ReinforcementConfig config, string folder, string? package, string? graph, string? name, bool drawn)
+    {
+        var task = config.Data.Count > 0 || package is not null ? LearningTasks.Named(config.Task) : null;
+        var records = config.Data.Count > 0 ? RecordedTransitions.Read(config.Data, task!, allowTruncated: true) : null;
+        using var environment = config.Open(config.Gap, 1, "gap");
+        using var learner = ReinforcementRun.Load(config, records, folder, environment);
+        if (package is not null)
+        {
+            ReinforcementRun.Pack(config, learner, environment, folder, package, name ?? $"{config.Task}-{config.Method}", drawn);
+            Console.WriteLine($"{package}: package after {learner.Steps} steps{(drawn ? ", drawing its actions" : "")}");
+        }
+
+        if (graph is not null)
+        {
+            File.WriteAllBytes(graph, ActorWriter.Graph(learner.Actor, drawn));
+            Console.WriteLine($"{graph}: observation [B, {learner.Actor.ObservationSize}]{(drawn ? $" and noise [B, 1, {learner.Actor.ActionSize}]" : "")} to action, physical observations, actions in [-1, 1]");
+        }
+
+        return ExitCode.Done;
     }
 
     private static byte[] Single(Learning.Networks.Network network, SamplerSpec sampler) => sampler switch

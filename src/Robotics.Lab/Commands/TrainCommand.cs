@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using Robotics.Host;
+using Robotics.Lab.Reinforcement;
 using Robotics.Learning.Data;
 using Robotics.Learning.Export;
 using Robotics.Learning.Networks;
@@ -14,11 +15,42 @@ namespace Robotics.Lab.Commands;
 /// <summary><c>robotics-lab train</c>: records to a policy package.</summary>
 internal static class TrainCommand
 {
+    private static readonly (string Name, string Description)[] s_methods =
+    [
+        ("diffusion", "Diffusion policy on demonstrations (Chi et al. 2023)"),
+        ("flow", "Flow matching on demonstrations (Lipman et al. 2023)"),
+        ("energy", "An energy whose dips are the demonstrated actions: equilibrium matching (Wang and Du 2025)"),
+        ("energy-unrolled", "An energy trained through its own descent"),
+    ];
+
     public static Command Create()
+    {
+        var command = new Command("train", """
+            Trains a policy: on demonstrations, in a simulator, or on records of a robot.
+
+            Each method has its own --help.
+
+            Examples:
+              robotics-lab train diffusion --data data/push-t --run runs/push-t-diffusion
+              robotics-lab train sac --task pendulum --run runs/pendulum-sac --set learning_rate=1e-3
+            """);
+        foreach (var (name, description) in s_methods)
+        {
+            command.Subcommands.Add(Imitation(name, description));
+        }
+
+        foreach (var method in LearningMethod.All)
+        {
+            command.Subcommands.Add(TrainMethodCommand.Create(method));
+        }
+
+        return command;
+    }
+
+    private static Command Imitation(string which, string description)
     {
         var data = new Option<string[]>("--data") { Description = "records or folders of them", Required = true, AllowMultipleArgumentsPerToken = true };
         var run = new Option<DirectoryInfo>("--run") { Description = "the run's folder: config, metrics, checkpoint, plot, package", Required = true };
-        var method = new Option<string>("--method") { Description = "diffusion, flow, energy or energy-unrolled", DefaultValueFactory = _ => "diffusion" };
         var network = new Option<string>("--network") { Description = "mlp, unet1d or transformer", DefaultValueFactory = _ => "mlp" };
         var prediction = new Option<Prediction>("--prediction") { Description = "what a diffusion network predicts: epsilon, sample or velocity", DefaultValueFactory = _ => Prediction.Sample };
         var width = new Option<int>("--width") { Description = "of the network's layers", DefaultValueFactory = _ => 512 };
@@ -32,16 +64,15 @@ internal static class TrainCommand
         var validation = new Option<double>("--validation") { Description = "share of episodes kept for validation", DefaultValueFactory = _ => 0.02 };
         var name = new Option<string?>("--name") { Description = "of the policy; TASK-METHOD when left out" };
         var flags = new DataFlags();
-        var command = new Command("train", """
-            Trains a policy on records and writes its package into the run's folder.
+        var command = new Command(which, $"""
+            {description}.
 
             Interrupt it at any time, or kill it: the same command goes on from the last checkpoint and ends with the same bytes.
 
-            Examples:
-              robotics-lab train --data data/push-t --method diffusion --run runs/push-t-diffusion
-              robotics-lab train --data data/push-t --method energy --layers 3 --batch 128 --run runs/push-t-energy
+            Example:
+              robotics-lab train {which} --data data/push-t --run runs/push-t-{which}
             """)
-        { data, run, method, network, prediction, width, layers, executed, steps, batch, rate, seed, threads, validation, name };
+        { data, run, network, prediction, width, layers, executed, steps, batch, rate, seed, threads, validation, name };
         flags.AddTo(command);
         command.SetGuardedAction((parsed, cancellation) =>
         {
@@ -54,7 +85,6 @@ internal static class TrainCommand
             int frame = set.Episodes[0].ObservationSize, size = set.Episodes[0].ActionSize;
             var observations = Statistics.Fit("min_max", training.Select(episode => episode.Observations), frame);
             var actions = Statistics.Fit("min_max", training.Select(episode => episode.Actions), size);
-            string which = parsed.GetValue(method)!;
             var config = new TrainingConfig
             {
                 Command = "robotics-lab " + string.Join(' ', parsed.Tokens.Select(token => token.Value)),

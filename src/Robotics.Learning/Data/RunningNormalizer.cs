@@ -26,6 +26,9 @@ public sealed class RunningNormalizer
         Array.Fill(_spread, 1);
     }
 
+    /// <summary>Elements of an observation.</summary>
+    public int Size => _mean.Length;
+
     /// <summary>Symmetric clip of what comes out; null: none.</summary>
     public float? Clip { get; }
 
@@ -62,6 +65,16 @@ public sealed class RunningNormalizer
         {
             float value = (observation[j] - _center[j]) / _spread[j];
             into[j] = value < -clip ? -clip : value > clip ? clip : value;
+        }
+    }
+
+    /// <summary>Both observations of rows [from, from + count) of a batch, in place.</summary>
+    internal void Apply(Batch batch, int from, int count)
+    {
+        for (int i = from; i < from + count; i++)
+        {
+            Apply(batch.Observations[i], batch.Observations[i]);
+            Apply(batch.Next[i], batch.Next[i]);
         }
     }
 

@@ -153,27 +153,28 @@ public sealed partial class TransitionSet
             sets.All(s => s.HasPropensities) ? [.. sets.SelectMany(s => s._logPropensities!)] : null);
     }
 
-    /// <summary>Copies one row into a batch, through a normaliser.</summary>
-    internal void Read(int row, Batch batch, int into, RunningNormalizer? normalizer, double gamma)
+    /// <exception cref="ConfigException">The environment has other sizes than the record.</exception>
+    internal void RequireTask(IVectorEnvironment environment)
     {
-        if (normalizer is null)
+        if ((environment.ObservationSize, environment.ActionSize) != (ObservationSize, ActionSize))
         {
-            Observation(row).CopyTo(batch.Observations[into]);
-            Reached(row).CopyTo(batch.Next[into]);
+            throw new ConfigException(
+                $"The record has {ObservationSize} observations and {ActionSize} actions, task '{environment.Name}' {environment.ObservationSize} and {environment.ActionSize}: they are of different tasks or robots.");
         }
-        else
-        {
-            normalizer.Apply(Observation(row), batch.Observations[into]);
-            normalizer.Apply(Reached(row), batch.Next[into]);
-        }
+    }
 
+    /// <summary>Copies one row into a batch, through a normaliser.</summary>
+    internal void Read(int row, Batch batch, int into, RunningNormalizer normalizer, double gamma)
+    {
+        normalizer.Apply(Observation(row), batch.Observations[into]);
+        normalizer.Apply(Reached(row), batch.Next[into]);
         Action(row).CopyTo(batch.Actions[into]);
         batch.Rewards[into] = _rewards[row];
         batch.Discounts[into] = _terminated[row] ? 0 : (float)gamma;
     }
 
     /// <summary>Draws rows [from, from + count) of a batch, each uniform over the set.</summary>
-    internal void Sample(SeededRandom random, Batch batch, int from, int count, RunningNormalizer? normalizer, double gamma)
+    internal void Sample(SeededRandom random, Batch batch, int from, int count, RunningNormalizer normalizer, double gamma)
     {
         for (int i = from; i < from + count; i++)
         {

@@ -2,6 +2,19 @@ using Robotics.Numerics;
 
 namespace Robotics.Learning.Dense;
 
+/// <summary>Which of an ensemble's values an actor climbs.</summary>
+internal enum Ascent
+{
+    /// <summary>The lowest in each row: SAC.</summary>
+    Lowest,
+
+    /// <summary>The mean of all: RLPD.</summary>
+    Mean,
+
+    /// <summary>The first alone: TD3.</summary>
+    First,
+}
+
 /// <summary>An ensemble of Q(s, a) with its slow copies.</summary>
 /// <remarks>Two for the clipped double Q of TD3 and SAC, ten with layer norm for RLPD.</remarks>
 internal sealed class Critics
@@ -96,32 +109,34 @@ internal sealed class Critics
         return loss / (rows * All.Length);
     }
 
-    /// <summary>How to change actions so that a mixture of copies rises: writes <see cref="ActionGradient"/>, -∂/∂a of the mean over rows.</summary>
+    /// <summary>How to change actions so that the chosen value rises: writes <see cref="ActionGradient"/>, -∂/∂a of its mean over rows.</summary>
     /// <param name="observations">[rows, Do].</param>
     /// <param name="actions">[rows, Da].</param>
     /// <param name="rows">How many.</param>
-    /// <param name="lowest">True: of the lowest of all copies in each row; false: of their mean.</param>
+    /// <param name="ascent">Which value.</param>
     /// <returns>The mean over rows of that value.</returns>
-    public double Ascend(Matrix observations, Matrix actions, int rows, bool lowest)
+    public double Ascend(Matrix observations, Matrix actions, int rows, Ascent ascent)
     {
-        Forward(observations, actions, rows, Weights.Trained, All);
+        int[] copies = ascent == Ascent.First ? All[..1] : All;
+        Forward(observations, actions, rows, Weights.Trained, copies);
+        float share = 1f / (ascent == Ascent.Lowest ? rows : rows * copies.Length);
         double sum = 0;
         for (int i = 0; i < rows; i++)
         {
-            float low = Lowest(i, All);
+            float low = Lowest(i, copies);
             bool taken = false;
-            foreach (int copy in All)
+            foreach (int copy in copies)
             {
-                bool chosen = lowest ? !taken && Value(copy, i) == low : true;
+                bool chosen = ascent != Ascent.Lowest || (!taken && Value(copy, i) == low);
                 taken |= chosen;
-                SetGradient(copy, i, chosen ? -1f / (lowest ? rows : rows * All.Length) : 0);
-                sum += chosen ? (double)Value(copy, i) / (lowest ? rows : rows * All.Length) : 0;
+                SetGradient(copy, i, chosen ? -share : 0);
+                sum += chosen ? (double)Value(copy, i) * share : 0;
             }
 
             ActionGradient[i].Clear();
         }
 
-        foreach (int copy in All)
+        foreach (int copy in copies)
         {
             Network.Backward(_passes[copy], rows, copy, weights: false, inputs: true);
             for (int i = 0; i < rows; i++)

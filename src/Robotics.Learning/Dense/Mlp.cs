@@ -77,7 +77,8 @@ internal sealed unsafe class Mlp
     public Span<float> Gradient => _gradient.Span;
 
     /// <summary>[Free] of one copy.</summary>
-    public Span<float> Free(int copy = 0) => Values.Slice(((copy + 1) * Spec.Count) - Spec.Free, Spec.Free);
+    public Span<float> Free(int copy = 0, Weights weights = Weights.Trained) =>
+        (weights == Weights.Trained ? _values : _target!).Span.Slice(((copy + 1) * Spec.Count) - Spec.Free, Spec.Free);
 
     /// <summary>[Free] of one copy: whoever uses them writes their gradient.</summary>
     public Span<float> FreeGradient(int copy = 0) => Gradient.Slice(((copy + 1) * Spec.Count) - Spec.Free, Spec.Free);
@@ -100,9 +101,23 @@ internal sealed unsafe class Mlp
             Layer(_values, copy, layer, Spec.In(layer), 1).Clear();
         }
 
-        _target?.Span.Clear();
-        _values.Span.CopyTo(_target is null ? [] : _target.Span);
+        if (_target is not null)
+        {
+            CatchUp();
+        }
     }
+
+    /// <summary>Orthogonal layers throughout: hidden ones times √2, the last times <paramref name="head"/>, biases zero.</summary>
+    public void MakeOrthogonal(SeededRandom random, double head)
+    {
+        for (int l = 0; l < Spec.Layers; l++)
+        {
+            MakeOrthogonal(l, l == Spec.Layers - 1 ? head : Math.Sqrt(2), random);
+        }
+    }
+
+    /// <summary>The slow copy becomes what the trained numbers are now.</summary>
+    public void CatchUp() => _values.Span.CopyTo(_target!.Span);
 
     /// <summary>From <see cref="MlpPass.Input"/> to <see cref="MlpPass.Output"/>.</summary>
     public void Forward(MlpPass pass, int rows, int copy = 0, Weights weights = Weights.Trained)

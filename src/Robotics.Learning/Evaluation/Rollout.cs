@@ -17,7 +17,7 @@ public static class Rollout
     /// <param name="random">Draws; null: the deterministic actor.</param>
     /// <returns>[episodes].</returns>
     /// <exception cref="InvalidOperationException">The environment gave no number, or an episode never ends.</exception>
-    public static double[] Returns(IVectorEnvironment environment, Actor actor, int episodes, ulong seed, SeededRandom? random = null)
+    public static double[] Returns(IVectorEnvironment environment, IActor actor, int episodes, ulong seed, SeededRandom? random = null)
     {
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(actor);

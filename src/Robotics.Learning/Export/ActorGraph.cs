@@ -1,5 +1,5 @@
-using Robotics.Learning.Dense;
 using Robotics.Learning.Networks;
+using Robotics.Packages;
 
 namespace Robotics.Learning.Export;
 
@@ -17,12 +17,16 @@ internal static class ActorGraph
     private const double ClampCenter = -9, ClampReach = 11;
 
     /// <summary>The actor's graph.</summary>
-    public static byte[] Write(Actor actor, bool drawn)
+    /// <param name="actor">With its weights.</param>
+    /// <param name="drawn">See above.</param>
+    /// <param name="normalized">True: the observation comes normalised; false: the graph does it.</param>
+    public static byte[] Write(Actor actor, bool drawn, bool normalized)
     {
         var graph = new DenseGraph(actor.Network);
         var ops = new OnnxOperations(weight => graph.Values(weight.Name)!);
         int size = actor.ActionSize;
-        var head = graph.Forward(ops, ops.Input("observation", actor.ObservationSize));
+        var observation = ops.Input("observation", actor.ObservationSize);
+        var head = graph.Forward(ops, normalized ? observation : Normalize(ops, observation, actor.Normalizer.Spec()));
         bool state = actor.Head == ActorHead.TanhGaussian;
         var mean = state ? ops.Slice(head, 1, 0, size) : head;
         OnnxValue? deviation = state ? ops.Shift(ops.Clip(ops.Shift(ops.Slice(head, 1, size, size), actor.DeviationOffset - ClampCenter), ClampReach), ClampCenter)
@@ -49,14 +53,27 @@ internal static class ActorGraph
     /// <summary>True: the deterministic action is the mean of a Gaussian over actions (a squashed one is not).</summary>
     public static bool HasDeviation(Actor actor) => actor.Head is ActorHead.Gaussian or ActorHead.TanhMean;
 
-    /// <summary>The graph of an ensemble of critics whose inputs are [observation, action].</summary>
-    public static byte[] WriteCritic(Mlp network, int observationSize, int actionSize)
+    private static OnnxValue Normalize(OnnxOperations ops, OnnxValue x, NormalizationSpec? spec)
     {
+        if (spec is null)
+        {
+            return x;
+        }
+
+        float[] minus = [.. spec.Mean!.Select(mean => -mean)], inverse = [.. spec.Std!.Select(deviation => 1 / (deviation + spec.Epsilon))];
+        var normal = ops.Mul(ops.Add(x, ops.Constant(minus, minus.Length)), ops.Constant(inverse, inverse.Length));
+        return spec.Clip is { } clip ? ops.Clip(normal, clip) : normal;
+    }
+
+    /// <summary>The critics' graph.</summary>
+    public static byte[] Write(Critic critic)
+    {
+        var network = critic.Network;
         DenseGraph[] graphs = [.. Enumerable.Range(0, network.Copies).Select(copy => new DenseGraph(network, copy))];
         var ops = new OnnxOperations(weight => graphs.Select(graph => graph.Values(weight.Name)).First(values => values is not null)!);
         var tape = new Tape<OnnxValue>(ops);
-        var action = tape.Variable(ops.Input("action", actionSize));
-        var input = tape.Concat(1, tape.Fixed(ops.Input("observation", observationSize)), action);
+        var action = tape.Variable(ops.Input("action", critic.ActionSize));
+        var input = tape.Concat(1, tape.Fixed(ops.Input("observation", critic.ObservationSize)), action);
         TapeValue<OnnxValue>? all = null;
         foreach (var graph in graphs)
         {

@@ -1,7 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Robotics.Learning.Data;
-using Robotics.Learning.Dense;
 using Robotics.Learning.Networks;
 using Robotics.Numerics;
 using Robotics.Packages;
@@ -50,7 +48,7 @@ public static class ActorWriter
         }
 
         Directory.CreateDirectory(folder);
-        File.WriteAllBytes(Path.Combine(folder, "policy.onnx"), ActorGraph.Write(actor, drawn));
+        File.WriteAllBytes(Path.Combine(folder, "policy.onnx"), ActorGraph.Write(actor, drawn, normalized: true));
         File.WriteAllText(Path.Combine(folder, "golden.csv"), Golden(actor, contents, drawn));
         var group = contents.Wiring.Observations[0];
         ModelInput observation = new() { Name = "observation", From = $"observation:{group.Name}" };
@@ -74,13 +72,29 @@ public static class ActorWriter
         });
     }
 
-    /// <summary>Writes <c>policy.json</c> and <c>critic.onnx</c> of an ensemble.</summary>
-    internal static PolicyManifest WriteCritic(string folder, Mlp critics, RunningNormalizer normalizer, ActorContents contents)
+    /// <summary>The actor as one ONNX file, its normaliser inside, for programs that have ONNX Runtime and nothing else.</summary>
+    /// <param name="actor">With the weights to export.</param>
+    /// <param name="drawn">True: actions are drawn, the noise is an input.</param>
+    public static byte[] Graph(Actor actor, bool drawn)
     {
+        ArgumentNullException.ThrowIfNull(actor);
+        return ActorGraph.Write(actor, drawn, normalized: false);
+    }
+
+    /// <summary>Writes <c>policy.json</c> and <c>critic.onnx</c> of an ensemble.</summary>
+    /// <param name="folder">Made when it is not there; both files are replaced.</param>
+    /// <param name="critic">Q(s, a), with the weights to export.</param>
+    /// <param name="contents">Everything else; the examples are not used.</param>
+    /// <returns>The manifest as written.</returns>
+    /// <exception cref="ConfigException">Critic and wiring do not fit together.</exception>
+    public static PolicyManifest Write(string folder, Critic critic, ActorContents contents)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(critic);
+        ArgumentNullException.ThrowIfNull(contents);
         var group = contents.Wiring.Observations[0];
-        int observations = critics.Spec.Inputs - (contents.Wiring.Action.Joints?.Count ?? throw new ConfigException(contents.Wiring.Origin, ["action.joints: is missing; a critic's package names them"]));
         Directory.CreateDirectory(folder);
-        File.WriteAllBytes(Path.Combine(folder, "critic.onnx"), ActorGraph.WriteCritic(critics, observations, critics.Spec.Inputs - observations));
+        File.WriteAllBytes(Path.Combine(folder, "critic.onnx"), ActorGraph.Write(critic));
         return PolicyPackage.Write(folder, contents.Wiring with
         {
             Name = contents.Name,
@@ -95,7 +109,7 @@ public static class ActorWriter
                     Outputs = [new() { Name = "q", To = "q" }, new() { Name = "gradient", To = "gradient" }],
                 },
             ],
-            Observations = [group with { Normalization = normalizer.Spec() }],
+            Observations = [group with { Normalization = critic.Normalizer.Spec() }],
             Trained = contents.Trained,
         });
     }

@@ -10,20 +10,24 @@ namespace Robotics.Learning.Networks;
 /// </remarks>
 /// <param name="actor">Whose.</param>
 /// <param name="deviation">Null: as the actor draws. Otherwise a Gaussian of this deviation around its deterministic action.</param>
-internal sealed class ActionDensity(Actor actor, double? deviation)
+internal sealed class ActionDensity(IActor actor, double? deviation)
 {
+    private readonly Actor? _drawn = actor as Actor; // whose draws have a density that is known
     private const double Inside = 1 - 1e-6;
     private float[] _means = [];
     private MlpPass? _pass;
 
-    /// <summary>Log-density of every row's action; NaN where the actor draws nothing.</summary>
+    /// <summary>False: the actor draws nothing, or through a flow, whose density has no closed form.</summary>
+    public bool Known => deviation is > 0 || (deviation is null && _drawn is { Stochastic: true, Field: null });
+
+    /// <summary>Log-density of every row's action; NaN where it is not <see cref="Known"/>.</summary>
     /// <param name="observations">[N, Do], physical.</param>
     /// <param name="actions">[N, Da], in [-1, 1].</param>
     /// <param name="into">[N].</param>
     public void Log(ReadOnlySpan<float> observations, ReadOnlySpan<float> actions, Span<float> into)
     {
         int rows = into.Length, width = actor.ActionSize;
-        if (deviation is 0 || (deviation is null && !actor.Stochastic))
+        if (!Known)
         {
             into.Fill(float.NaN);
             return;
@@ -56,11 +60,11 @@ internal sealed class ActionDensity(Actor actor, double? deviation)
                 }
 
                 Span<float> head = _pass!.Output[i];
-                sum += actor.Head switch
+                sum += _drawn!.Head switch
                 {
-                    ActorHead.TanhGaussian => Squashed(a, head[j], Math.Exp(TanhGaussian.LogDeviation(head[width + j], actor.DeviationOffset))),
-                    ActorHead.TanhMean => Clamped(a, Math.Tanh(head[j]), Math.Exp(actor.Network.Free()[j])),
-                    _ => Clamped(a, head[j], Math.Exp(actor.Network.Free()[j])),
+                    ActorHead.TanhGaussian => Squashed(a, head[j], Math.Exp(TanhGaussian.LogDeviation(head[width + j], _drawn.DeviationOffset))),
+                    ActorHead.TanhMean => Clamped(a, Math.Tanh(head[j]), Math.Exp(_drawn.Network.Free()[j])),
+                    _ => Clamped(a, head[j], Math.Exp(_drawn.Network.Free()[j])),
                 };
             }
 
@@ -72,15 +76,15 @@ internal sealed class ActionDensity(Actor actor, double? deviation)
     {
         if (_pass is null || _pass.Input.Rows < rows)
         {
-            _pass = new MlpPass(actor.Network.Spec, rows);
+            _pass = new MlpPass(_drawn!.Network.Spec, rows);
         }
 
         for (int i = 0; i < rows; i++)
         {
-            actor.Normalizer.Apply(observations.Slice(i * actor.ObservationSize, actor.ObservationSize), _pass.Input[i]);
+            _drawn!.Normalizer.Apply(observations.Slice(i * actor.ObservationSize, actor.ObservationSize), _pass.Input[i]);
         }
 
-        actor.Network.Forward(_pass, rows);
+        _drawn!.Network.Forward(_pass, rows);
     }
 
     private static double Squashed(double a, double mean, double sigma)

@@ -18,26 +18,30 @@ internal enum ActorHead
 
     /// <summary>a = tanh(μ), nothing drawn. TD3 and behaviour cloning.</summary>
     Tanh,
+
+    /// <summary>A velocity that carries noise to φ, with a σ that does not depend on the state; a = φ + σε. PolicyFlow.</summary>
+    Flow,
 }
 
 /// <summary>A policy of one step: observation to action, deterministic or drawn.</summary>
 /// <remarks>Sees observations through the learner's normaliser; actions are in [-1, 1] (a Gaussian's draw may lie outside, and is
 /// clamped by whoever takes it). Not thread-safe: the learner's thread owns it.</remarks>
-public sealed class Actor
+public sealed class Actor : IActor
 {
     private MlpPass _pass;
+    private Matrix? _points; // of a flow
     private int _capacity;
 
-    internal Actor(Mlp network, ActorHead head, RunningNormalizer normalizer, int actionSize, double deviationOffset = 0)
+    internal Actor(Mlp network, ActorHead head, RunningNormalizer normalizer, int actionSize, double deviationOffset = 0, VelocityField? field = null)
     {
-        (Network, Head, Normalizer, ActionSize, DeviationOffset) = (network, head, normalizer, actionSize, deviationOffset);
+        (Network, Head, Normalizer, ActionSize, DeviationOffset, Field) = (network, head, normalizer, actionSize, deviationOffset, field);
         _pass = new MlpPass(network.Spec, _capacity = 16);
     }
 
-    /// <summary>Do.</summary>
-    public int ObservationSize => Network.Spec.Inputs;
+    /// <inheritdoc/>
+    public int ObservationSize => Normalizer.Size;
 
-    /// <summary>Da.</summary>
+    /// <inheritdoc/>
     public int ActionSize { get; }
 
     /// <summary>What the network sees observations through.</summary>
@@ -51,6 +55,9 @@ public sealed class Actor
     internal ActorHead Head { get; }
 
     internal double DeviationOffset { get; }
+
+    /// <summary>What the network of a <see cref="ActorHead.Flow"/> means; null for every other head.</summary>
+    internal VelocityField? Field { get; }
 
     /// <summary>False: a weight is NaN or infinite.</summary>
     public bool IsFinite()
@@ -66,10 +73,7 @@ public sealed class Actor
         return true;
     }
 
-    /// <summary>Acts.</summary>
-    /// <param name="observations">[N, Do], physical.</param>
-    /// <param name="actions">[N, Da].</param>
-    /// <param name="random">Draws; null: the deterministic action.</param>
+    /// <inheritdoc/>
     public void Act(ReadOnlySpan<float> observations, Span<float> actions, SeededRandom? random)
     {
         int rows = observations.Length / ObservationSize;
@@ -80,7 +84,13 @@ public sealed class Actor
 
         for (int i = 0; i < rows; i++)
         {
-            Normalizer.Apply(observations.Slice(i * ObservationSize, ObservationSize), _pass.Input[i]);
+            Normalizer.Apply(observations.Slice(i * ObservationSize, ObservationSize), _pass.Input[i][..ObservationSize]);
+        }
+
+        if (Field is { } field)
+        {
+            Carry(field, rows, actions, random);
+            return;
         }
 
         Network.Forward(_pass, rows);
@@ -97,6 +107,26 @@ public sealed class Actor
                     ActorHead.TanhMean => MathF.Tanh(head[j]) + (noise * MathF.Exp(Network.Free()[j])),
                     _ => MathF.Tanh(head[j]),
                 };
+            }
+        }
+    }
+
+    // Noise to actions; the deterministic action is where the middle of the noise goes.
+    private void Carry(VelocityField field, int rows, Span<float> actions, SeededRandom? random)
+    {
+        _points = _points?.Rows == _capacity ? _points : new Matrix(_capacity, ActionSize);
+        for (int i = 0; i < rows; i++)
+        {
+            _points[i].Clear();
+            random?.FillGaussian(_points[i]);
+        }
+
+        field.Integrate(_pass, rows, _points);
+        for (int i = 0, at = 0; i < rows; i++)
+        {
+            for (int j = 0; j < ActionSize; j++, at++)
+            {
+                actions[at] = _points[i][j] + (random is null ? 0 : (float)random.NextGaussian() * field.Deviation(j));
             }
         }
     }

@@ -31,8 +31,12 @@ public sealed record SacOptions
     /// <summary>Uniformly random steps before the first update, all environments together.</summary>
     public int RandomSteps { get; init; } = 5000;
 
-    /// <summary>Updates per environment step, 1 to 100.</summary>
+    /// <summary>Updates per environment step of a round that learns, 1 to 100.</summary>
     public int UpdatesPerStep { get; init; } = 1;
+
+    /// <summary>Rounds (one step of every environment) per round that learns, 1 to 1000: fewer updates than steps, where steps are cheap
+    /// and updates are not.</summary>
+    public int UpdateEvery { get; init; } = 1;
 
     /// <summary>Steps that a transition spans, 1 to 32.</summary>
     public int NStep { get; init; } = 1;
@@ -54,6 +58,7 @@ public sealed record SacOptions
         check.That(Replay >= Batch, "replay", $"is {Replay}, expected at least batch, {Batch}");
         check.That(RandomSteps >= 1, "random_steps", $"is {RandomSteps}, expected 1 or more");
         check.Range(UpdatesPerStep, 1, 100, "updates_per_step");
+        check.Range(UpdateEvery, 1, 1000, "update_every");
         check.Range(NStep, 1, 32, "n_step");
         check.Throw();
         return this;
@@ -66,7 +71,7 @@ public sealed record SacOptions
 /// Differs: one learning rate for all three (CleanRL gives the critics 1e-3); the uniform first steps are counted over all environments;
 /// episodes are cut (as by a time limit) where a checkpoint is written, so that a resumed run repeats exactly.
 /// </remarks>
-public sealed class Sac : IReinforcement
+public sealed class Sac : IActorCritic
 {
     private readonly IVectorEnvironment _environment;
     private readonly SacOptions _options;
@@ -98,6 +103,7 @@ public sealed class Sac : IReinforcement
         _batch = new Batch(options.Batch, o, a);
         _actor = new SoftActor(o, a, options.Hidden, options.Batch, draw);
         _critics = new Critics(o, a, options.Hidden, layerNorm: false, copies: 2, options.Batch, draw);
+        Q = new Critic(_critics.Network, Actor.Normalizer, a);
         _targets = new float[options.Batch];
     }
 
@@ -117,6 +123,9 @@ public sealed class Sac : IReinforcement
     public Actor Actor => _actor.Actor;
 
     /// <inheritdoc/>
+    public Critic Q { get; }
+
+    /// <inheritdoc/>
     public void Begin() => _collector.Begin(RandomStream.Seed(_options.Seed, Steps, 2));
 
     /// <inheritdoc/>
@@ -134,7 +143,8 @@ public sealed class Sac : IReinforcement
 
         _collector.Step();
         Steps += _environment.Count;
-        for (int i = 0; Steps > _options.RandomSteps && i < _options.UpdatesPerStep * _environment.Count; i++)
+        bool learns = Steps > _options.RandomSteps && _rounds % _options.UpdateEvery == 0;
+        for (int i = 0; learns && i < _options.UpdatesPerStep * _environment.Count; i++)
         {
             _replay.Sample(_random, _batch, 0, _options.Batch);
             Update();
@@ -201,7 +211,7 @@ public sealed class Sac : IReinforcement
 
         // Actor: α log π(a|s) - min Q(s, a); then the temperature.
         _actor.Sample(_batch.Observations, rows, _random);
-        double q = _critics.Ascend(_batch.Observations, _actor.Actions, rows, lowest: true);
+        double q = _critics.Ascend(_batch.Observations, _actor.Actions, rows, Ascent.Lowest);
         double entropy = _actor.Improve(rows, _critics.ActionGradient, _options.LearningRate);
         _means.Add(2, (-_actor.Alpha * entropy) - q);
         _means.Add(3, q);

@@ -20,7 +20,8 @@ internal sealed class SoftActor
     /// <param name="capacity">Most rows at a time.</param>
     /// <param name="random">Draws the weights.</param>
     /// <param name="deviationOffset">Added to the network's log σ.</param>
-    public SoftActor(int observationSize, int actionSize, IReadOnlyList<int> hidden, int capacity, SeededRandom random, double deviationOffset = 0)
+    /// <param name="normalizer">What the learner sees observations through; null: as they are.</param>
+    public SoftActor(int observationSize, int actionSize, IReadOnlyList<int> hidden, int capacity, SeededRandom random, double deviationOffset = 0, RunningNormalizer? normalizer = null)
     {
         _actionSize = actionSize;
         var spec = new MlpSpec(observationSize, hidden, 2 * actionSize);
@@ -30,7 +31,7 @@ internal sealed class SoftActor
         _temperature = new Mlp(new MlpSpec(0, [], 0, Free: 1), 1, random); // log α = 0
         Actions = new Matrix(capacity, actionSize);
         LogProbability = new float[capacity];
-        Actor = new Actor(_network, ActorHead.TanhGaussian, new RunningNormalizer(observationSize), actionSize, deviationOffset);
+        Actor = new Actor(_network, ActorHead.TanhGaussian, normalizer ?? new RunningNormalizer(observationSize), actionSize, deviationOffset);
     }
 
     /// <summary>The policy.</summary>

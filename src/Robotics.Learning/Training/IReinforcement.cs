@@ -43,6 +43,13 @@ public interface IReinforcement : IDisposable
     void Read(BinaryReader reader);
 }
 
+/// <summary>A learner with critics that other policies can be steered by.</summary>
+public interface IActorCritic : IReinforcement
+{
+    /// <summary>The critics, Q(s, a).</summary>
+    Critic Q { get; }
+}
+
 /// <summary>Random streams named by numbers.</summary>
 public static class RandomStream
 {

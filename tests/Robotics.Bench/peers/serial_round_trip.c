@@ -1,5 +1,6 @@
 /* echo: opens a pty, prints its path and returns every byte until standard input ends.
- * ping PATH COUNT: 32 bytes there and back, COUNT times; prints the nanoseconds of each. */
+ * ping PATH COUNT: 32 bytes there and back, COUNT times; prints the nanoseconds of each.
+ * paced PATH MS: the same every millisecond for so long; prints how many were sent, lost, late, and late because the sleep was. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -49,32 +50,69 @@ static int echo(void)
     }
 }
 
-static int ping(const char *path, int count)
+static int open_raw(const char *path)
 {
     int line = open(path, O_RDWR | O_NOCTTY);
     struct termios raw;
-    char out[FRAME], in[FRAME];
-    long long *took = malloc(sizeof *took * (size_t)count);
     tcgetattr(line, &raw);
     cfmakeraw(&raw);
     tcsetattr(line, TCSANOW, &raw);
+    return line;
+}
+
+static int exchange(int line, int patience_ms)
+{
+    char out[FRAME], in[FRAME];
     memset(out, 0x55, sizeof out);
-    for (int i = 0; i < count; i++) {
-        long long begin = now_ns();
-        if (write(line, out, FRAME) != FRAME) {
-            return 1;
+    if (write(line, out, FRAME) != FRAME) {
+        return 0;
+    }
+
+    for (int got = 0; got < FRAME;) {
+        struct pollfd file = {.fd = line, .events = POLLIN};
+        ssize_t more;
+        if (poll(&file, 1, patience_ms) <= 0) {
+            return 0;
         }
 
-        for (int got = 0; got < FRAME;) {
-            struct pollfd file = {.fd = line, .events = POLLIN};
-            ssize_t more;
-            poll(&file, 1, -1);
-            more = read(line, in + got, (size_t)(FRAME - got));
-            if (more <= 0) {
-                return 1;
-            }
+        more = read(line, in + got, (size_t)(FRAME - got));
+        if (more <= 0) {
+            return 0;
+        }
 
-            got += (int)more;
+        got += (int)more;
+    }
+
+    return 1;
+}
+
+static int paced(const char *path, int ms)
+{
+    int line = open_raw(path), lost = 0, late = 0, woken_late = 0;
+    long long due = now_ns();
+    for (int i = 0; i < ms; i++, due += 1000000) {
+        struct timespec at = {.tv_sec = due / 1000000000LL, .tv_nsec = due % 1000000000LL};
+        int woken, slow;
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, 0);
+        woken = now_ns() > due + 500000;
+        lost += !exchange(line, 100);
+        slow = now_ns() > due + 1000000;
+        late += slow;
+        woken_late += slow && woken;
+    }
+
+    printf("%d %d %d %d\n", ms, lost, late, woken_late);
+    return 0;
+}
+
+static int ping(const char *path, int count)
+{
+    int line = open_raw(path);
+    long long *took = malloc(sizeof *took * (size_t)count);
+    for (int i = 0; i < count; i++) {
+        long long begin = now_ns();
+        if (!exchange(line, -1)) {
+            return 1;
         }
 
         took[i] = now_ns() - begin;
@@ -89,5 +127,7 @@ static int ping(const char *path, int count)
 
 int main(int argc, char **argv)
 {
-    return argc == 4 && strcmp(argv[1], "ping") == 0 ? ping(argv[2], atoi(argv[3])) : echo();
+    return argc == 4 && strcmp(argv[1], "ping") == 0    ? ping(argv[2], atoi(argv[3]))
+           : argc == 4 && strcmp(argv[1], "paced") == 0 ? paced(argv[2], atoi(argv[3]))
+                                                        : echo();
 }

@@ -5,7 +5,6 @@ using Robotics.Learning.Networks;
 using Robotics.Numerics;
 using Robotics.Packages;
 using Robotics.Policies.Onnx;
-using Robotics.Policies.Steering;
 using Robotics.Sim;
 
 namespace Robotics.Learning.Tests.Export;
@@ -56,14 +55,14 @@ public sealed class ActorWriterTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void WriteCritic_LoadedByTheRuntime_JudgesAsTheLearner(bool layerNorm)
+    public void Write_OfACritic_LoadedByTheRuntime_JudgesAsTheLearner(bool layerNorm)
     {
         var random = new SeededRandom(3);
         var critics = new Critics(4, 1, [16, 16], layerNorm, copies: 3, capacity: 8, random);
         var normalizer = Normalizer(random);
-        ActorWriter.WriteCritic(_folder, critics.Network, normalizer, Contents);
+        ActorWriter.Write(_folder, new Critic(critics.Network, normalizer, 1), Contents);
 
-        using (var loaded = Critic.Load(PolicyPackage.Load(_folder), new(), candidates: 8))
+        using (var loaded = Robotics.Policies.Steering.Critic.Load(PolicyPackage.Load(_folder), new(), candidates: 8))
         {
             Assert.Equal(3, loaded.Members);
             Assert.True(loaded.HasGradient);
@@ -85,7 +84,7 @@ public sealed class ActorWriterTests : IDisposable
             acts[i][0] = actions[i];
         }
 
-        critics.Ascend(states, acts, 8, lowest: false);
+        critics.Ascend(states, acts, 8, Ascent.Mean);
         for (int i = 0; i < 8; i++)
         {
             foreach (int copy in critics.All)

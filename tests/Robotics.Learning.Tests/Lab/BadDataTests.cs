@@ -90,7 +90,7 @@ public sealed class BadDataTests : IDisposable
                 break;
         }
 
-        var (code, _, errors) = LabProcess.Run(_folder.Path, "train", "--task", task, "--data", "data", "--run", "run", "--steps", "10");
+        var (code, _, errors) = LabProcess.Run(_folder.Path, "train", "diffusion", "--task", task, "--data", "data", "--run", "run", "--steps", "10");
         OneError(code, errors, named);
         Assert.False(Directory.Exists(_folder.At("run")), "the run's folder was made");
     }
@@ -126,7 +126,7 @@ public sealed class BadDataTests : IDisposable
         Record("a.mcap");
         Record("b.mcap");
         var (code, _, errors) = LabProcess.Run(
-            _folder.Path, "train", "--task", "detour", "--data", "data", "--run", "run", "--steps", "10", "--width", "16", "--layers", "2", "--batch", "4", "--validation", "0");
+            _folder.Path, "train", "diffusion", "--task", "detour", "--data", "data", "--run", "run", "--steps", "10", "--width", "16", "--layers", "2", "--batch", "4", "--validation", "0");
         Assert.True(code == 0, errors);
         string config = _folder.At("run/config.json");
         var root = JsonNode.Parse(File.ReadAllText(config))!;

@@ -11,7 +11,7 @@ public sealed class KilledTrainingTests(ITestOutputHelper output)
     // About ten seconds of training: room for five kills, each up to half a second after the first line of metrics.
     private static readonly string[] _train =
     [
-        "train", "--task", "detour", "--data", "../data", "--run", "run", "--method", "diffusion", "--width", "64", "--layers", "2", "--batch", "32",
+        "train", "diffusion", "--task", "detour", "--data", "../data", "--run", "run", "--width", "64", "--layers", "2", "--batch", "32",
         "--steps", "12000", "--validation", "0.1",
     ];
 

@@ -1,5 +1,6 @@
 using Robotics.Learning.Evaluation;
 using Robotics.Learning.OffPolicy;
+using Robotics.Learning.Tests.Training;
 using Robotics.Learning.Training;
 
 namespace Robotics.Learning.Tests.OffPolicy;
@@ -14,14 +15,15 @@ public sealed class SacTests : IDisposable
     [Fact]
     public void Run_OnThePendulum_SwingsItUp()
     {
+        // A short version of what the trial online-learning shows: past the point where it has found the way up.
         using var environment = new TinyPendulum(1);
         using var evaluation = new TinyPendulum(10);
         using var sac = new Sac(environment, new SacOptions { Hidden = [64, 64], Batch = 64, LearningRate = 2e-3, RandomSteps = 500, Seed = 1 });
         double before = Rollout.Returns(evaluation, sac.Actor, 20, seed: 5).Average();
-        double after = new ReinforcementTrainer(sac, evaluation, new RunOptions { Steps = 5000, EvaluateEvery = 5000, EvaluationEpisodes = 20 }, null)
+        double after = new ReinforcementTrainer(sac, evaluation, new RunOptions { Steps = 3500, EvaluateEvery = 3500, EvaluationEpisodes = 20 }, null)
             .Run(cancellation: TestContext.Current.CancellationToken);
         TestContext.Current.SendDiagnosticMessage($"{before} to {after}");
-        Assert.True(after > -250 && after > before + 500, $"the return went from {before} to {after}");
+        Assert.True(after > -500 && after > before + 500, $"the return went from {before} to {after}");
     }
 
     [Theory]
@@ -99,43 +101,8 @@ public sealed class SacTests : IDisposable
         using var environment = new TinyPendulum(1, limit: 30);
         using var evaluation = new TinyPendulum(2, limit: 30);
         using var sac = new Sac(environment, options, folder, _run.CheckpointEvery);
-        using var stop = new CancellationTokenSource();
-        var method = new Cut(sac, until, stop);
-        new ReinforcementTrainer(method, evaluation, _run, folder).Run(cancellation: stop.Token);
+        using var method = new CutShort(sac, until);
+        new ReinforcementTrainer(method, evaluation, _run, folder).Run(cancellation: method.Token);
         return [.. sac.Actor.Network.Values];
-    }
-
-    private sealed class Cut(Sac inner, long until, CancellationTokenSource stop) : IReinforcement
-    {
-        public string Name => inner.Name;
-
-        public string Fingerprint => inner.Fingerprint;
-
-        public IReadOnlyList<string> Columns => inner.Columns;
-
-        public long Steps => inner.Steps;
-
-        public Robotics.Learning.Networks.Actor Actor => inner.Actor;
-
-        public void Begin() => inner.Begin();
-
-        public void Advance()
-        {
-            inner.Advance();
-            if (inner.Steps >= until)
-            {
-                stop.Cancel();
-            }
-        }
-
-        public void Report(Span<double> line) => inner.Report(line);
-
-        public void Write(BinaryWriter writer) => inner.Write(writer);
-
-        public void Read(BinaryReader reader) => inner.Read(reader);
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -1,6 +1,7 @@
 using Robotics.Firmware;
 using Robotics.Firmware.Serial;
 using Robotics.Firmware.Wire;
+using Robotics.Sim.Tasks;
 using Robotics.Tests.Contracts;
 using Robotics.Tests.Fleet;
 
@@ -18,6 +19,32 @@ internal sealed class FirmwareRobotFixture : IRobotFixture
     {
         _device = VirtualDevice.Start();
         _robot = await _device.Connect();
+        await FleetRig.Until(() => _robot.Link.Up, "the first state");
+        return _robot;
+    }
+
+    public Task TakeElsewhere() => _robot!.ClaimAsync(CommandMode.Native(_robot.Spec), CancellationToken.None);
+
+    public ValueTask DisposeAsync()
+    {
+        _robot?.Dispose();
+        _device?.Dispose();
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>PushT's two slides in the device's C code, at a table that is simulated around them.</summary>
+internal sealed class PushTTableFixture : IRobotFixture
+{
+    private VirtualDevice? _device;
+    private PushTTable? _robot;
+
+    public Type Kind => typeof(PushTTable);
+
+    public async Task<IRobot> Start()
+    {
+        _device = VirtualDevice.Start("--push-t");
+        _robot = new PushTTable(await _device.Connect(), PushT.NominalSeed);
         await FleetRig.Until(() => _robot.Link.Up, "the first state");
         return _robot;
     }

@@ -118,7 +118,7 @@ public sealed class FirmwareUpdateTests
 
     private static VirtualDevice Start(TemporaryFolder folder, params string[] more) => VirtualDevice.Start(["--flash", folder.Path, "--image", "1.0.0", .. more]);
 
-    private static byte[] Image(uint version, uint flags, int length)
+    internal static byte[] Image(uint version, uint flags, int length)
     {
         byte[] image = new byte[length];
         for (int i = 0; i < length; i++)

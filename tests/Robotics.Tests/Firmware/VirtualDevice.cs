@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Robotics.Firmware;
 using Robotics.Firmware.Serial;
+using Robotics.Tests.Host;
 
 namespace Robotics.Tests.Firmware;
 
@@ -49,13 +50,15 @@ internal sealed class VirtualDevice : IDisposable
         return new(Process.Start(start)!);
     }
 
-
     /// <summary>A robot on this device's line.</summary>
     public Task<FirmwareRobot> Connect(FirmwareRobotOptions? options = null, string? path = null)
     {
         string at = path ?? Link;
         return FirmwareRobot.ConnectAsync(() => SerialLine.Open(at, 115_200), at, options ?? new() { Patience = TimeSpan.FromSeconds(20) }, TimeProvider.System, TestContext.Current.CancellationToken);
     }
+
+    /// <summary>Sends a signal by its kill(1) name.</summary>
+    public void Signal(string name) => RoboticsProcess.Signal(_process, name);
 
     public void Tell(string order)
     {

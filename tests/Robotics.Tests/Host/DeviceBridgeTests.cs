@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
+using Robotics.Episodes;
 using Robotics.Fleet;
+using Robotics.Sim.Tasks;
 using Robotics.Tests.Firmware;
 using Robotics.Tests.Fleet;
 
@@ -9,6 +11,8 @@ namespace Robotics.Tests.Host;
 [Collection("real time")]
 public sealed class DeviceBridgeTests : IDisposable
 {
+    private const ulong Seed = 300_002; // a PushT start that the committed policy makes quick progress from
+
     private readonly RoboticsProcess _broker = RoboticsProcess.Start("broker", "--port", "0", "--json");
     private readonly TemporaryFolder _folder = new();
     private readonly int _port;
@@ -55,6 +59,47 @@ public sealed class DeviceBridgeTests : IDisposable
         device.Tell("heat 0 120");
         await FleetRig.Until(() => hand.Read() == ReadStatus.Fresh && hand.Seen is { Mode: RobotMode.Fault, ModeReason: HoldReason.RobotFault }, "the fault at the controller");
         Assert.Contains("too hot", bridge.WaitFor("\"fault\""), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void PushT_OnTheDevice_IsDrivenByTheCommittedPolicyAsInTheSimulator()
+    {
+        string port = _folder.At("port");
+        string record = _folder.At("run.mcap");
+        using var device = VirtualDevice.Start("--push-t", "--link", port);
+        using var table = new PushT();
+        float[] start = new float[PushT.Describe().Layout.Length];
+        table.Reset(Seed, start);
+        device.Tell(FormattableString.Invariant($"place 0 {start[0]}"));
+        device.Tell(FormattableString.Invariant($"place 1 {start[1]}"));
+        using var bridge = RoboticsProcess.Start("bridge", "--device", $"serial:{port}", "--scene", "push-t", "--seed", $"{Seed}", "--broker", Url, "--json");
+        bridge.WaitFor("ready");
+        var (code, text, errors) = RoboticsProcess.Run("run", Path.Combine(Repository.Root, "models", "push-t-diffusion"), "--robot", "mqtt:push-t",
+            "--broker", Url, "--duration", "10", "--record", record, "--json");
+        Assert.True(code == 0, $"{text}\n{errors}");
+
+        // The agent's motion is the C plant's, and the block's that of the table around it: pushed, and better off than it was.
+        var ticks = new EpisodeReader(record).Ticks().ToList();
+        var truth = device.Truth();
+        Assert.Equal(truth.Position, ticks[^1].Signals[0], 0.01); // the brake let it glide a little after the last tick
+        var layout = PushT.Describe().Layout;
+        int coverage = layout.Find("task.coverage")!.Offset;
+        var block = layout.Find("block.pose")!;
+        Assert.Equal(start[block.Offset], ticks[0].Signals[block.Offset], 1e-6);
+        Assert.Contains(ticks, tick => Math.Abs(tick.Signals[block.Offset] - start[block.Offset]) > 0.01);
+        Assert.True(ticks.Max(tick => tick.Signals[coverage]) > ticks[0].Signals[coverage] + 0.1, $"coverage {ticks[0].Signals[coverage]} to {ticks.Max(tick => tick.Signals[coverage])}");
+    }
+
+    [Theory]
+    [InlineData("needs joint 'x' (Prismatic, Position)", "--device", "PORT", "--scene", "push-t")] // an arm at the table
+    [InlineData("--scene is 'chess', expected push-t", "--device", "serial:nothing-here", "--scene", "chess")]
+    public void Bridge_OfASceneThatCannotBe_EndsWithCode2(string what, params string[] args)
+    {
+        using var device = VirtualDevice.Start();
+        var (code, _, errors) = RoboticsProcess.Run(["bridge", "--broker", Url, .. args.Select(arg => arg == "PORT" ? $"serial:{device.Link}" : arg)]);
+        Assert.Equal(2, code);
+        Assert.Contains(what, errors, StringComparison.Ordinal);
+        Assert.Single(errors.Split('\n'), line => line.StartsWith("robotics: ", StringComparison.Ordinal));
     }
 
     [Theory]

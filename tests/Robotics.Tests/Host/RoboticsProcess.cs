@@ -85,9 +85,12 @@ internal sealed class RoboticsProcess : IDisposable
     public void Kill() => _process.Kill();
 
     /// <summary>Sends a signal by its kill(1) name, for example <c>-STOP</c>.</summary>
-    public void Signal(string name)
+    public void Signal(string name) => Signal(_process, name);
+
+    /// <summary>Sends a signal to any process.</summary>
+    public static void Signal(Process process, string name)
     {
-        using var kill = Process.Start("kill", [name, _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        using var kill = Process.Start("kill", [name, process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
         kill.WaitForExit();
     }
 

@@ -33,6 +33,38 @@ public sealed class PushTTask : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(1, 1e-4)]
+    [InlineData(2, 2e-3)] // every other measurement was lost: the way between is taken as straight
+    public void Follow_OfWhereTheDriveTookTheAgent_PushesTheBlockAsTheDriveDid(int steps, double within)
+    {
+        using var driven = new PushT(new() { Period = PushT.PhysicsPeriod, Endless = true });
+        float[] signals = new float[_signals.Length];
+        driven.Reset(PushT.NominalSeed, signals);
+        _table.Reset(PushT.NominalSeed, _signals);
+        for (int i = 1; i <= 300; i++)
+        {
+            driven.Step([0.256f + (0.05f * MathF.Sin(i / 60f)), 0.4f - (0.0006f * i)], signals);
+            if (i % steps == 0)
+            {
+                _table.Follow(new(signals[0], signals[1]), steps, _signals);
+            }
+        }
+
+        Assert.InRange(signals[7], 0, 0.27); // pushed by more than 3 cm
+        Assert.All(Enumerable.Range(0, signals.Length).Where(e => e is not (2 or 3)), e => Assert.Equal(signals[e], _signals[e], within));
+    }
+
+    [Fact]
+    public void Follow_OfAnAgentThatWasNotSeenOnItsWay_PushesNothing()
+    {
+        _table.Reset(PushT.NominalSeed, _signals);
+        var block = _table.World.Block;
+        _table.Follow(new(0.256, 0.1), 0, _signals); // past the block, through it
+        Assert.Equal(block, _table.World.Block);
+        Assert.Equal(0.1f, _signals[1], 1e-6f);
+    }
+
     [Fact]
     public void CoverageOf_PublishedPoses_AgreesTo1e6()
     {
