@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Robotics.Lab;
+using Robotics.Learning.Export;
+using Robotics.Learning.Networks;
 using Robotics.Packages;
 
 namespace Robotics.Bench;
@@ -77,6 +79,39 @@ internal sealed class PushTRuns
         string sentence = $"{package.Manifest.Name}, seed {package.Manifest.Trained?.Seed}";
         using var line = new ProgressLine(sentence, Episodes);
         return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), Episodes, FirstStart, Environment.ProcessorCount, line, CancellationToken.None);
+    }
+
+    /// <summary>Packs an ensemble that judges the first rows of what a policy plans.</summary>
+    /// <param name="folder">Of the package.</param>
+    /// <param name="parent">A policy whose observations and actions it judges; actions are normalised alike.</param>
+    /// <param name="critic">The ensemble; its action is so many rows, one after the other.</param>
+    /// <param name="rows">How many.</param>
+    /// <param name="observations">What its networks see observations through.</param>
+    public static void WriteCritic(string folder, PolicyManifest parent, Critic critic, int rows, NormalizationSpec observations)
+    {
+        var group = parent.Observations[0];
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, "critic.onnx"), ActorGraph.Write(critic, rows));
+        PolicyPackage.Write(folder, parent with
+        {
+            Name = "critic",
+            Kind = PolicyKind.Critic,
+            Files = [new() { Path = "critic.onnx", Sha256 = "" }],
+            Models =
+            [
+                new()
+                {
+                    File = "critic.onnx",
+                    Inputs = [new() { Name = "observation", From = $"observation:{group.Name}" }, new() { Name = "action", From = "action" }],
+                    Outputs = [new() { Name = "q", To = "q" }, new() { Name = "gradient", To = "gradient" }],
+                },
+            ],
+            Observations = [group with { Normalization = observations }],
+            Action = parent.Action with { Rows = rows, FirstRow = 0 },
+            Sampler = null,
+            Golden = null,
+            Trained = null,
+        });
     }
 
     /// <summary>Several training seeds as one: every episode counts the same.</summary>

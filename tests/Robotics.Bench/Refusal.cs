@@ -4,7 +4,6 @@ using System.Text;
 using Robotics.Lab;
 using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
-using Robotics.Learning.Export;
 using Robotics.Numerics;
 using Robotics.Observations;
 using Robotics.Packages;
@@ -318,18 +317,6 @@ internal sealed class Refusal : IBenchmark
             critics.Network.Step(1e-3 * (1 - ((double)update / Updates)));
         }
 
-        Directory.CreateDirectory(folder);
-        File.WriteAllBytes(Path.Combine(folder, "critic.onnx"), ActorGraph.WriteCritic(critics.Network, 2 * frame, size));
-        PolicyPackage.Write(folder, parent with
-        {
-            Name = "critic",
-            Kind = PolicyKind.Critic,
-            Files = [new() { Path = "critic.onnx", Sha256 = "" }],
-            Models = [new() { File = "critic.onnx", Inputs = [new() { Name = "observation", From = $"observation:{parent.Observations[0].Name}" }, new() { Name = "action", From = "action" }], Outputs = [new() { Name = "q", To = "q" }, new() { Name = "gradient", To = "gradient" }] }],
-            Action = parent.Action with { Rows = 1, FirstRow = 0 },
-            Sampler = null,
-            Golden = null,
-            Trained = null,
-        });
+        PushTRuns.WriteCritic(folder, parent, new Learning.Networks.Critic(critics.Network, new RunningNormalizer(2 * frame), size), rows: 1, parent.Observations[0].Normalization!);
     }
 }
