@@ -89,14 +89,17 @@ internal static class ActorGraph
     }
 
     /// <summary>The critics' graph.</summary>
-    public static byte[] Write(Critic critic)
+    /// <param name="critic">The ensemble.</param>
+    /// <param name="rows">Rows of a chunk that its action is made of: with more than one, <c>action</c> and <c>gradient</c> are
+    /// [B, rows, Da].</param>
+    public static byte[] Write(Critic critic, int rows = 1)
     {
         var network = critic.Network;
         DenseGraph[] graphs = [.. Enumerable.Range(0, network.Copies).Select(copy => new DenseGraph(network, copy))];
         var ops = new OnnxOperations(weight => graphs.Select(graph => graph.Values(weight.Name)).First(values => values is not null)!);
         var tape = new Tape<OnnxValue>(ops);
-        var action = tape.Variable(ops.Input("action", critic.ActionSize));
-        var input = tape.Concat(1, tape.Fixed(ops.Input("observation", critic.ObservationSize)), action);
+        var action = tape.Variable(rows == 1 ? ops.Input("action", critic.ActionSize) : ops.Input("action", rows, critic.ActionSize / rows));
+        var input = tape.Concat(1, tape.Fixed(ops.Input("observation", critic.ObservationSize)), rows == 1 ? action : tape.Reshape(action, critic.ActionSize));
         TapeValue<OnnxValue>? all = null;
         foreach (var graph in graphs)
         {
