@@ -3,7 +3,6 @@ using System.Text;
 using Robotics.Control;
 using Robotics.Lab;
 using Robotics.Learning.Networks;
-using Robotics.Numerics;
 using Robotics.Observations;
 using Robotics.Packages;
 using Robotics.Policies.Onnx;

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text;
 using Robotics.Lab;
 using Robotics.Learning.Data;
-using Robotics.Learning.Networks;
 using Robotics.Learning.Offline;
 using Robotics.Numerics;
 using Robotics.Observations;
