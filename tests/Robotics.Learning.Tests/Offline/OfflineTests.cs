@@ -1,4 +1,3 @@
-using Robotics.Learning.Data;
 using Robotics.Learning.Dense;
 using Robotics.Learning.Hybrid;
 using Robotics.Learning.OffPolicy;
