@@ -16,17 +16,15 @@ public sealed class FittedQTests
     public void Evaluate_OfAConstantReward_KnowsWhatEndsAnEpisode(bool terminated, double expected)
     {
         var data = Chain(terminated);
-        var judged = FittedQ.Evaluate(data, Cloned(data), _small with { Gamma = 0.5 }, null, Cancellation);
+        var judged = Judge(data, Cloned(data), _small with { Gamma = 0.5 });
         Assert.Equal(expected, judged.Estimate, 0.05);
         Assert.InRange(judged.Estimate, judged.Low - 0.05, judged.High + 0.05);
         Assert.Equal(1.75, judged.Recorded, 1e-6);
         Assert.Equal((60, 20), (judged.Rows, judged.Episodes));
-        Assert.Equal(judged, FittedQ.Evaluate(data, Cloned(data), _small with { Gamma = 0.5 }, null, Cancellation));
+        Assert.Equal(judged, Judge(data, Cloned(data), _small with { Gamma = 0.5 }));
     }
 
     // Actions are uniform and each episode is one step that pays 1 - (a - 0.5)²: a policy that always sends x earns 1 - (x - 0.5)².
-    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
-
     [Fact]
     public void Evaluate_OfAnotherPolicyThanTheRecords_ToldByValuesAndByWeights()
     {
@@ -40,7 +38,7 @@ public sealed class FittedQTests
         float[] sent = new float[1];
         td3.Actor.Act([1], sent, null);
         double truth = 1 - ((sent[0] - 0.5) * (sent[0] - 0.5));
-        var judged = FittedQ.Evaluate(data, td3.Actor, _small with { Kernel = 0.1 }, null, Cancellation);
+        var judged = Judge(data, td3.Actor, _small with { Kernel = 0.1 });
         Assert.Equal(1 - (1 / 3.0) - 0.25, judged.Recorded, 0.05);
         Assert.Equal(truth, judged.Estimate, 0.06);
         Assert.Equal(truth, judged.Weights!.Ordinary, 0.06);
@@ -60,10 +58,10 @@ public sealed class FittedQTests
             cloned.Advance();
         }
 
-        var judged = FittedQ.Evaluate(data, cloned.Actor, _small with { Updates = 1 }, null, Cancellation);
+        var judged = Judge(data, cloned.Actor, _small with { Updates = 1 });
         Assert.Equal(1, judged.Outside);
         Assert.Null(judged.Weights); // nobody wrote down how likely the actions were
-        Assert.Equal(0, FittedQ.Evaluate(other, cloned.Actor, _small with { Updates = 1 }, null, Cancellation).Outside);
+        Assert.Equal(0, Judge(other, cloned.Actor, _small with { Updates = 1 }).Outside);
 
         static TransitionSet Right(float action)
         {
@@ -80,13 +78,16 @@ public sealed class FittedQTests
     [Fact]
     public void Evaluate_OfAPolicyOfAnotherRobot_SaysBothSides()
     {
-        var error = Assert.Throws<ConfigException>(() => FittedQ.Evaluate(Recorded.Pendulum(), Cloned(Chain(true)), _small, null, Cancellation));
+        var error = Assert.Throws<ConfigException>(() => Judge(Recorded.Pendulum(), Cloned(Chain(true)), _small));
         Assert.Equal("The policy has 1 observations and 1 actions, the record 3 and 1: they are of different tasks or robots.", error.Message);
     }
 
     [Fact]
     public void Checked_WithSeveralBadOptions_ReportsAllOfThem() =>
         Assert.Equal(4, Assert.Throws<ConfigException>(() => new FittedQOptions { Gamma = 1, Kernel = 0, Updates = 0, Neighbours = 0 }.Checked("x")).Problems.Count);
+
+    private static Judgement Judge(TransitionSet data, Actor actor, FittedQOptions options) =>
+        FittedQ.Evaluate(data, actor, options, cancellation: TestContext.Current.CancellationToken);
 
     private static TransitionSet Chain(bool terminated)
     {
