@@ -314,7 +314,7 @@ public sealed partial class FirmwareRobot
             }
 
             var spec = _options.Spec ?? described;
-            _states = new(() => new Observation(spec.Layout.Length));
+            _states = new(spec.Layout.Length);
             _commands = new(() => new Outgoing(spec.Joints.Count));
             _kinds = [.. spec.Joints.Select(joint => joint.Command)];
             _spec = spec;
