@@ -121,6 +121,20 @@ public sealed class ActorWriterTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Write_OfACriticOfSeveralRows_JudgesThemAsOneLongAction()
+    {
+        var random = new SeededRandom(4);
+        var critic = new Critic(new Critics(4, 6, [16, 16], layerNorm: false, copies: 2, capacity: 8, random).Network, Normalizer(random), 6);
+        float[] observations = new float[3 * 4], actions = new float[3 * 6];
+        random.FillGaussian(observations);
+        random.FillGaussian(actions);
+        var flat = Graphs.Run(ActorGraph.Write(critic), ("observation", observations, [3, 4]), ("action", actions, [3, 6]));
+        var rows = Graphs.Run(ActorGraph.Write(critic, rows: 3), ("observation", observations, [3, 4]), ("action", actions, [3, 3, 2]));
+        Assert.Equal(flat["q"], rows["q"]);
+        Assert.Equal(flat["gradient"], rows["gradient"]);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static ActorContents Contents => new()
