@@ -41,7 +41,7 @@ internal sealed class LoopPage
     {
         var html = new StringBuilder();
         Line($"<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Loop: {_task.Name}</title>");
-        Line($"<style>body{{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}}td,th{{border-bottom:1px solid #ccc;padding:.4em .9em;text-align:left}}table{{border-collapse:collapse}}code{{background:#f3f3f3;padding:.1em .3em}}small{{color:#555}}</style>");
+        Line($"<style>body{{font:16px sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222}}td,th{{border-bottom:1px solid #ccc;padding:.4em .9em;text-align:left}}th{{white-space:nowrap;vertical-align:top}}table{{border-collapse:collapse}}code{{background:#f3f3f3;padding:.1em .3em;overflow-wrap:anywhere}}small{{color:#555}}</style>");
         Line($"<h1>{_task.Name}: deploy, record, learn, judge, deploy</h1><p><b>{Escape(Sentence)}</b></p>{Picture()}<table>");
         Line($"<tr><th>1 drive and record</th><td>{Escape(_before.ToString())}</td></tr>");
         Line($"<tr><th>2 learn</th><td>{_config.Method}, {_config.Run.Steps} steps, {(_config.Dynamics.Length == 0 ? "nominal simulator" : "simulator with " + Escape(_config.Dynamics))}; settings <code>{Escape(_config.Settings.ToJsonString())}</code></td></tr>");

@@ -68,7 +68,7 @@ internal sealed record RecordedTransitions(TransitionSet Set, int Records, int S
     }
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Records} records: {Set}"
+    public override string ToString() => $"{Records} record{(Records == 1 ? "" : "s")}: {Set}"
         + (Gated > 0 ? $"; the gate had changed {Gated} actions, which count as sent" : "") + (Stale > 0 ? $"; {Stale} steps without a new observation left out" : "");
 
     private static IEnumerable<string> Files(string path) =>
