@@ -90,6 +90,12 @@ internal static partial class DeviceCommand
         int joints = robot.Spec.Joints.Count;
         double[] temperatures = new double[joints];
         var start = MonotonicTime.SystemNow();
+        while (robot.Read(seen) == ReadStatus.Missing && MonotonicTime.SystemNow() - start < TimeSpan.FromSeconds(1))
+        {
+            await Task.Delay(5, cancellation).ConfigureAwait(false); // its first report is on the way
+        }
+
+        start = MonotonicTime.SystemNow();
         while (!cancellation.IsCancellationRequested && (MonotonicTime.SystemNow() - start).TotalSeconds < (seconds ?? double.MaxValue))
         {
             bool there = robot.Read(seen) != ReadStatus.Missing;
