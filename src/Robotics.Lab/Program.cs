@@ -5,7 +5,7 @@ using Robotics.Lab.Commands;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var root = new RootCommand("""
-    Collects demonstrations, trains policies on them, and measures what came of it.
+    Trains policies: on demonstrations, in a simulator, on records of a robot; and measures what came of it.
 
     Exit codes: 0 done as asked; 1 it failed on the way; 2 something that you wrote is wrong (nothing was changed); 130 interrupted.
 
@@ -15,6 +15,8 @@ var root = new RootCommand("""
       robotics-lab train diffusion --data data/push-t --run runs/push-t-diffusion
       robotics-lab eval --policy runs/push-t-diffusion/package --episodes 100
       robotics-lab export --run runs/push-t-diffusion --single-graph policy.onnx
+      robotics-lab train sac --task runner --run runs/runner-sac
+      robotics-lab loop runs/runner-sac/package --task runner --gap gravity=2 --run runs/loop
       robotics-lab compose --parents models/push-t-diffusion models/push-t-flow --search --out models/push-t-both
     """)
 {
