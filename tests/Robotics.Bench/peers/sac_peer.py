@@ -1,11 +1,14 @@
-"""PyTorch's side of the sac-update benchmark: CleanRL's SAC update, as a reader of lines on standard input.
+"""PyTorch's side of the sac-update and learning-throughput benchmarks: CleanRL's SAC, as a reader of lines on standard input.
 
     sac_peer.py OBSERVATION ACTION WIDTH BATCH
 
 Two critics and their slow copies, a squashed Gaussian actor, a learned temperature; one update of everything per update, as CleanRL's
 sac_continuous_action.py does with policy_frequency 1. Then, one line each:
     update N   N updates on batches drawn from a replay of 100000 transitions -> seconds
+    step N     N steps of the pendulum (OBSERVATION 3, ACTION 1), each acted on, kept, and followed by an update -> seconds
 """
+import math
+import random
 import sys
 import time
 
@@ -80,9 +83,30 @@ def update():
                 x.data.copy_(0.005 * y.data + 0.995 * x.data)
 
 
+# Gym's pendulum in plain Python floats: no wrapper costs.
+angle, speed, ticks, at = 0.5, 0.0, 0, 0
+
+
+def step():
+    global angle, speed, ticks, at
+    now = torch.tensor([math.cos(angle), math.sin(angle), speed])
+    with torch.no_grad():
+        action = actor(now[None])[0][0]
+    u = 2 * action.item()
+    upright = (angle + math.pi) % (2 * math.pi) - math.pi
+    reward = -(upright ** 2 + 0.1 * speed ** 2 + 0.001 * u ** 2)
+    speed = max(-8.0, min(8.0, speed + (15 * math.sin(angle) + 3 * u) * 0.05))
+    angle += speed * 0.05
+    S[at], U[at], R[at], N[at] = now, action, reward, torch.tensor([math.cos(angle), math.sin(angle), speed])
+    at, ticks = (at + 1) % ROWS, ticks + 1
+    if ticks == 200:
+        angle, speed, ticks = random.uniform(-math.pi, math.pi), random.uniform(-1, 1), 0
+    update()
+
+
 for line in sys.stdin:
-    count = int(line.split()[1])
+    what, count = line.split()[0], int(line.split()[1])
     began = time.perf_counter()
     for _ in range(count):
-        update()
+        step() if what == "step" else update()
     print(f"{time.perf_counter() - began:.9f}", flush=True)
