@@ -13,7 +13,7 @@ namespace Robotics.Bench;
 internal sealed class HybridGap : IBenchmark
 {
     private const string Task = "runner";
-    private const int Rows = 50_000, MediumSteps = 15_000, Episodes = 20;
+    private const int Rows = 50_000, MediumSteps = 40_000, Episodes = 20;
 
     private static readonly int[] s_hidden = [64, 64];
 
@@ -28,7 +28,7 @@ internal sealed class HybridGap : IBenchmark
         var trials = new Trials(Name, args);
         string? only = Trials.Option(args, "--row");
         int seeds = int.Parse(Trials.Option(args, "--seeds") ?? "3", CultureInfo.InvariantCulture);
-        int steps = int.Parse(Trials.Option(args, "--steps") ?? "30000", CultureInfo.InvariantCulture);
+        int steps = int.Parse(Trials.Option(args, "--steps") ?? "40000", CultureInfo.InvariantCulture);
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"""
             Robot: the runner with a gap; simulator: the nominal runner. Record: {Rows} transitions of a medium policy (SAC after {MediumSteps} steps on the robot, as it draws).
