@@ -32,6 +32,7 @@ public sealed partial class FirmwareRobot
     private ulong _badFrames;
     private ushort _stateSequence;
     private byte _deviceDropped;
+    private uint? _dropsOfBoot; // the boot that _deviceDropped is of
     private (DeviceReason Reason, MonotonicTime At, int Untold) _drops; // what Told heard last of dropped commands
     private ulong _deviceUs; // newest device time known in full
     private short[] _counts = [];
@@ -313,7 +314,7 @@ public sealed partial class FirmwareRobot
             }
 
             var spec = _options.Spec ?? described;
-            _states = new(() => new Observation(spec.Layout.Length));
+            _states = new(spec.Layout.Length);
             _commands = new(() => new Outgoing(spec.Joints.Count));
             _kinds = [.. spec.Joints.Select(joint => joint.Command)];
             _spec = spec;
@@ -343,14 +344,20 @@ public sealed partial class FirmwareRobot
         {
             // What was lost on the way counts as dropped, on both sides.
             ushort missed = (ushort)(_frames.Sequence - _stateSequence - 1);
-            byte refused = (byte)(state.Dropped - _deviceDropped);
-            Interlocked.Add(ref _dropped, missed + (ulong)refused);
+            Interlocked.Add(ref _dropped, missed);
             _sequence += missed;
+        }
+
+        if (_dropsOfBoot == _hello!.Boot)
+        {
+            byte refused = (byte)(state.Dropped - _deviceDropped); // also of a silence that a new hello ended
+            Interlocked.Add(ref _dropped, refused);
             TellDrops(in state, refused, now);
         }
 
         _stateSequence = _frames.Sequence;
         _deviceDropped = state.Dropped;
+        _dropsOfBoot = _hello.Boot;
         _deviceUs += (ulong)(long)(int)(state.TimeUs - (uint)_deviceUs);
         bool armed = state.Mode is DeviceMode.Armed or DeviceMode.Active;
         _lost |= _session != 0 && !armed;

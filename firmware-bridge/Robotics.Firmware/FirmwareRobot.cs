@@ -66,7 +66,7 @@ public sealed partial class FirmwareRobot : IRobot
     private RobotSpec? _spec;
     private DeviceJoint[] _joints = [];
     private TargetKind[] _kinds = [];
-    private TripleBuffer<Observation>? _states;
+    private NewestObservation? _states;
     private TripleBuffer<Outgoing>? _commands;
     private Thread? _reader;
     private Thread? _writer;
@@ -77,7 +77,6 @@ public sealed partial class FirmwareRobot : IRobot
     private volatile int _connections;
     private volatile int _session; // 0: not claimed
     private volatile bool _lost;   // the device ended that session
-    private bool _everRead;
 
     private FirmwareRobot(Func<ISerialLine> open, string at, FirmwareRobotOptions options, TimeProvider clock) =>
         (_open, _at, _options, _clock) = (open, at, options, clock);
@@ -150,19 +149,7 @@ public sealed partial class FirmwareRobot : IRobot
     public ReadStatus Read(Observation into)
     {
         ArgumentNullException.ThrowIfNull(into);
-        if (_phase != Phase.Up || !_measured)
-        {
-            return ReadStatus.Missing;
-        }
-
-        if (!_states!.Take() && _everRead)
-        {
-            return ReadStatus.Repeated;
-        }
-
-        _everRead = true;
-        _states.Front.CopyTo(into);
-        return ReadStatus.Fresh;
+        return _phase != Phase.Up || !_measured ? ReadStatus.Missing : _states!.Read(into);
     }
 
     /// <inheritdoc/>

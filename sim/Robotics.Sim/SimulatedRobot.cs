@@ -12,7 +12,7 @@ public sealed class SimulatedRobot : IRobot
 {
     private readonly IEnvironment _environment;
     private readonly TimeProvider _clock;
-    private readonly TripleBuffer<Observation> _observations;
+    private readonly NewestObservation _observations;
     private readonly TripleBuffer<Order> _orders;
     private readonly float[] _signals;
     private readonly Lock _claim = new(); // claims, mode changes and the stepping thread; never the loop thread
@@ -22,7 +22,6 @@ public sealed class SimulatedRobot : IRobot
     private volatile bool _emergency;
     private volatile string? _fault;
     private bool _claimed;
-    private bool _read;
     private ulong _sequence;
     private ulong _applied;
     private long _actionAgeNs;
@@ -41,7 +40,7 @@ public sealed class SimulatedRobot : IRobot
         int frame = environment.Robot.Layout.Length;
         int joints = environment.Robot.Joints.Count;
         _signals = new float[frame];
-        _observations = new(() => new Observation(frame));
+        _observations = new(frame);
         _orders = new(() => new Order(joints));
         _active = new Order(joints);
         environment.Reset(seed, _signals);
@@ -136,15 +135,7 @@ public sealed class SimulatedRobot : IRobot
     public ReadStatus Read(Observation into)
     {
         ArgumentNullException.ThrowIfNull(into);
-        bool fresh = _observations.Take();
-        if (!fresh && _read)
-        {
-            return ReadStatus.Repeated;
-        }
-
-        _read = true;
-        _observations.Front.CopyTo(into);
-        return ReadStatus.Fresh;
+        return _observations.Read(into);
     }
 
     /// <inheritdoc/>

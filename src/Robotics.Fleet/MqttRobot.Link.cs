@@ -45,7 +45,7 @@ public sealed partial class MqttRobot
             string description = await _described.Task.WaitAsync(_options.Patience, cancellation).ConfigureAwait(false);
             await _cameOnline.Task.WaitAsync(_options.Patience, cancellation).ConfigureAwait(false);
             var spec = RobotFile.Parse(description, $"{_topics.Description} at {_broker}");
-            _states = new(() => new Observation(spec.Layout.Length));
+            _states = new(spec.Layout.Length);
             _commands = new(() => new Outgoing(spec.Joints.Count));
             _spec = spec;
             _sender = new Thread(SendNewest) { Name = "robot commands", IsBackground = true };

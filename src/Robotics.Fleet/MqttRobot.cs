@@ -34,7 +34,7 @@ public sealed partial class MqttRobot : IRobot
     private readonly AppliedSequences _sequences = new();
 
     private RobotSpec? _spec;
-    private TripleBuffer<Observation>? _states;
+    private NewestObservation? _states;
     private TripleBuffer<Outgoing>? _commands;
     private Thread? _sender;
     private Task _keeping = Task.CompletedTask;
@@ -49,7 +49,6 @@ public sealed partial class MqttRobot : IRobot
     private volatile int _connections; // counts them: what was meant for an earlier one never leaves
     private ulong _dropped;
     private ulong _overwritten;
-    private bool _everRead;
 
     private MqttRobot(BrokerOptions broker, string robot, MqttRobotOptions options, TimeProvider clock) =>
         (_broker, _topics, _options, _clock) = (broker, new Topics(robot), options, clock);
@@ -105,19 +104,7 @@ public sealed partial class MqttRobot : IRobot
     public ReadStatus Read(Observation into)
     {
         ArgumentNullException.ThrowIfNull(into);
-        if (!_connected || !_online || !_measured)
-        {
-            return ReadStatus.Missing;
-        }
-
-        if (!_states!.Take() && _everRead)
-        {
-            return ReadStatus.Repeated;
-        }
-
-        _everRead = true;
-        _states.Front.CopyTo(into);
-        return ReadStatus.Fresh;
+        return !_connected || !_online || !_measured ? ReadStatus.Missing : _states!.Read(into);
     }
 
     /// <inheritdoc/>

@@ -68,7 +68,7 @@ public static class ExitCode
     private static int? Known(Exception error) => error switch
     {
         ConfigException or RobotRefusedException => BadInput,
-        IOException or UnauthorizedAccessException or TimeoutException or SimulationDivergedException => Failed,
+        IOException or UnauthorizedAccessException or TimeoutException or SimulationDivergedException or SimulatorFailedException => Failed,
         _ => null,
     };
 

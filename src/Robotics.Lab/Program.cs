@@ -25,6 +25,7 @@ var root = new RootCommand("""
     ExportCommand.Create(),
     CompareCommand.Create(),
     JudgeCommand.Create(),
+    LoopCommand.Create(),
     ComposeCommand.Create(),
 };
 

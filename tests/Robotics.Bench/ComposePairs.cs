@@ -2,25 +2,24 @@ using System.Globalization;
 using System.Text;
 using Robotics.Lab;
 using Robotics.Lab.Commands;
-using Robotics.Learning.Networks;
 using Robotics.Numerics;
 using Robotics.Packages;
-using Robotics.Policies.Steering;
 using Robotics.Sim.Tasks;
 using static Robotics.Bench.DetourPolicies;
 
 namespace Robotics.Bench;
 
 /// <summary>Four pairs of parents on two tasks, composed with weights searched on fifty starts and judged on others.</summary>
-/// <remarks>Fixed beforehand: which parents, their training, ten parts of weight, the search as <c>robotics-lab compose --search</c> does
+/// <remarks>Fixed beforehand: which parents, their training, five parts of weight, the search as <c>robotics-lab compose --search</c> does
 /// it. On PushT the parents are those of push-t-families (20,000 updates), a small one that sees the block's pose, and a small one cut
-/// short; on Detour they are trained here, for as many updates as detour-steering found for parents of the card's quality.</remarks>
+/// short; on Detour they are trained here as the policy cards trained theirs.</remarks>
 internal sealed class ComposePairs : IBenchmark
 {
-    private const int Searched = 50, Judged = 100, JudgedPaths = 1000, Parts = 10, Seeds = 3;
+    private const int Searched = 50, Judged = 100, JudgedPaths = 1000, Parts = 5, Seeds = 1;
     private const ulong SearchSeed = 200_000;
     private const double Sigma = 0.08;
-    private const int Updates = 1000;
+
+    private static readonly Training s_weak = Training.Cards with { Updates = Training.Cards.Updates / 4 };
 
     private readonly List<string> _rows = [];
     private readonly List<WeightPicture.Panel> _panels = [];
@@ -34,10 +33,10 @@ internal sealed class ComposePairs : IBenchmark
     public int Run(string[] args)
     {
         TorchSharp.torch.set_num_threads(1);
-        OnDetour();
         OnPushT(PushTRuns.From(args));
+        OnDetour();
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Weights: {Parts + 1} of them on {Searched} starts (PushT from seed {SearchSeed}; Detour situations of seeds 7001 to 7003), smoothed over their neighbours, the best taken; judged on others (PushT: {Judged} from seed {LabTask.FirstEvaluation}; Detour: {JudgedPaths} of seed 99, {Seeds} training seeds, each with a search of its own, together). Same starts and same noise for parents and composition.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"Weights: {Parts + 1} of them on {Searched} starts (PushT from seed {SearchSeed}; Detour situations of seeds 7001 on), smoothed over their neighbours, the best taken; judged on others (PushT: {Judged} from seed {LabTask.FirstEvaluation}; Detour: {JudgedPaths} of seed 299, {Seeds} training seed{(Seeds == 1 ? "" : "s, each with a search of its own, together")}). Same starts and same noise for parents and composition.");
         text.AppendLine("PushT: mean best reward (share solved). Detour: share of valid paths. Difference: composed less the better parent, with the 95 % interval of the paired differences.");
         text.AppendLine().AppendLine("| task | parents | first | second | composed | weight of the first | difference | | search |").AppendLine("|---|---|---|---|---|---|---|---|---|");
         _rows.ForEach(row => text.AppendLine(row));
@@ -99,28 +98,28 @@ internal sealed class ComposePairs : IBenchmark
     private void OnDetour()
     {
         using var policies = new DetourPolicies();
-        var judge = Situations(JudgedPaths, 99, Sigma);
+        var judge = Situations(JudgedPaths, 299, Sigma);
         (string Title, Func<Situation, float[]> First, Func<Situation, float[]> Second, Func<Situation, float[]> Both, Action<string, string, ulong> Make)[] pairs =
         [
             ("diffusion + flow", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
             {
-                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Updates), "o", steps: 20);
-                policies.Flow(b, Train(Recipe.Flow, 0, 0, seed + 1, Updates), "o", steps: 20);
+                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Training.Cards), "o", steps: 20);
+                policies.Flow(b, Train(Recipe.Flow, 0, 0, seed + 1, Training.Cards), "o", steps: 20);
             }),
             ("two observation sets (obstacle or goal seen dimly)", o => o.A, o => o.B, o => o.Both, (a, b, seed) =>
             {
-                policies.Denoiser(a, Train(Recipe.Denoiser, Sigma, 0, seed, Updates), "a", steps: 20);
-                policies.Denoiser(b, Train(Recipe.Denoiser, 0, Sigma, seed + 1, Updates), "b", steps: 20);
+                policies.Denoiser(a, Train(Recipe.Denoiser, Sigma, 0, seed, Training.Cards), "a", steps: 20);
+                policies.Denoiser(b, Train(Recipe.Denoiser, 0, Sigma, seed + 1, Training.Cards), "b", steps: 20);
             }),
-            ("strong + weak (twice and half the updates)", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
+            ("strong + weak (a quarter of the updates)", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
             {
-                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, 2 * Updates), "o", steps: 20);
-                policies.Denoiser(b, Train(Recipe.Denoiser, 0, 0, seed + 1, Updates / 2), "o", steps: 20);
+                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Training.Cards), "o", steps: 20);
+                policies.Denoiser(b, Train(Recipe.Denoiser, 0, 0, seed + 1, s_weak), "o", steps: 20);
             }),
             ("two seeds (diffusion)", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
             {
-                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Updates), "o", steps: 20);
-                policies.Denoiser(b, Train(Recipe.Denoiser, 0, 0, seed + 1, Updates), "o", steps: 20);
+                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Training.Cards), "o", steps: 20);
+                policies.Denoiser(b, Train(Recipe.Denoiser, 0, 0, seed + 1, Training.Cards), "o", steps: 20);
             }),
         ];
         for (int p = 0; p < pairs.Length; p++)
@@ -151,12 +150,12 @@ internal sealed class ComposePairs : IBenchmark
     private void Operators(DetourPolicies policies, Situation[] judge)
     {
         _operators.AppendLine(CultureInfo.InvariantCulture, $"Logical operators, Detour, two observation sets, prior shares 1/2, DDPM over 20 timesteps, {JudgedPaths} situations, share valid per training seed:").AppendLine();
-        _operators.AppendLine("| | seed 1 | seed 2 | seed 3 |").AppendLine("|---|---|---|---|");
+        _operators.AppendLine(CultureInfo.InvariantCulture, $"| | {string.Join(" | ", Enumerable.Range(1, Seeds).Select(seed => $"seed {seed}"))} |").AppendLine($"|---|{string.Concat(Enumerable.Repeat("---|", Seeds))}");
         var cells = new Dictionary<string, List<double>>();
         for (ulong s = 1; s <= Seeds; s++)
         {
-            policies.Denoiser("first", Train(Recipe.Denoiser, Sigma, 0, (1000 * s) + 110, Updates), "a", steps: 20, solver: DiffusionSolver.Ddpm);
-            policies.Denoiser("second", Train(Recipe.Denoiser, 0, Sigma, (1000 * s) + 111, Updates), "b", steps: 20, solver: DiffusionSolver.Ddpm);
+            policies.Denoiser("first", Train(Recipe.Denoiser, Sigma, 0, (1000 * s) + 110, Training.Cards), "a", steps: 20, solver: DiffusionSolver.Ddpm);
+            policies.Denoiser("second", Train(Recipe.Denoiser, 0, Sigma, (1000 * s) + 111, Training.Cards), "b", steps: 20, solver: DiffusionSolver.Ddpm);
             Note("first parent", Valid(judge, Chunks(policies.Load("first"), judge, o => o.A, 0)));
             Note("second parent", Valid(judge, Chunks(policies.Load("second"), judge, o => o.B, 0)));
             foreach (string mix in (string[])["convex", "or", "and"])
@@ -185,7 +184,7 @@ internal sealed class ComposePairs : IBenchmark
         return new EpisodeScore(valid ? 1 : 0, valid, 1, 1, 0, 0, 0, 0);
     })]);
 
-    private void Add(string task, string title, Evaluation first, Evaluation second, Evaluation composed, IReadOnlyList<WeightSearch> searches)
+    private void Add(string task, string title, Evaluation first, Evaluation second, Evaluation composed, List<WeightSearch> searches)
     {
         var parent = first.Best >= second.Best ? first : second;
         double[] differences = [.. composed.Scores.Zip(parent.Scores, (a, b) => a.Best - b.Best)];

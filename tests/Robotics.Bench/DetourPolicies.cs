@@ -28,6 +28,20 @@ internal sealed class DetourPolicies : IDisposable
         Flow,
     }
 
+    /// <summary>How a network is trained.</summary>
+    /// <param name="Demonstrations">Drawn once.</param>
+    /// <param name="Updates">Of 128 chunks.</param>
+    /// <param name="LearningRate">At its peak.</param>
+    /// <param name="Prediction">Of a denoiser.</param>
+    public sealed record Training(int Demonstrations, int Updates, double LearningRate, Prediction Prediction)
+    {
+        /// <summary>What the policy cards say of their own measurements (card 4; the rest from section 0.7).</summary>
+        public static Training Cards { get; } = new(4000, 7000, 1e-3, Prediction.Epsilon);
+
+        /// <summary>What serves best here.</summary>
+        public static Training Best { get; } = new(20_000, 5000, 2e-3, Prediction.Sample);
+    }
+
     /// <summary>One situation, and what two noisy eyes see of it.</summary>
     public sealed record Situation(float[] Clean, float[] A, float[] B, float[] Moved)
     {
@@ -72,9 +86,9 @@ internal sealed class DetourPolicies : IDisposable
     public static int Differing(float[][] a, float[][] b) => a.Zip(b).Count(pair => !pair.First.AsSpan().SequenceEqual(pair.Second));
 
     // What the eye that this policy has would have seen at every demonstration.
-    public static Network Train(Recipe recipe, double sigmaObstacle, double sigmaGoal, ulong seed, int updates)
+    public static Network Train(Recipe recipe, double sigmaObstacle, double sigmaGoal, ulong seed, Training training)
     {
-        const int demonstrations = 20_000;
+        int demonstrations = training.Demonstrations;
         var random = new SeededRandom(seed);
         float[] seen = new float[2 * demonstrations], chunks = new float[Width * demonstrations];
         for (int i = 0; i < demonstrations; i++)
@@ -94,12 +108,12 @@ internal sealed class DetourPolicies : IDisposable
                 Time = flow ? TimeSignal.Continuous : TimeSignal.Timestep, TimeScale = flow ? 100 : 1,
             },
             seed);
-        IImitation method = flow ? new FlowMatching(network, FlowTime.Beta) : new Diffusion(network, s_schedule, Prediction.Sample);
+        IImitation method = flow ? new FlowMatching(network, FlowTime.Beta) : new Diffusion(network, s_schedule, training.Prediction);
         using (network)
         using (method as IDisposable)
         {
             var data = new ChunkSet(seen, chunks, null, Detour.ObservationSize, Detour.Rows, Detour.ActionSize, "detour");
-            using var trainer = new Trainer(method, data, new TrainingOptions { Steps = updates, Batch = 128, LearningRate = 2e-3, LogEvery = 1000, CheckpointEvery = 1000, Seed = seed }, folder: null);
+            using var trainer = new Trainer(method, data, new TrainingOptions { Steps = training.Updates, Batch = 128, LearningRate = training.LearningRate, LogEvery = 1000, CheckpointEvery = 1000, Seed = seed }, folder: null);
             trainer.Run();
             return trainer.Averaged();
         }
@@ -195,8 +209,8 @@ internal sealed class DetourPolicies : IDisposable
         return ab / Math.Sqrt(aa * bb);
     }
 
-    public void Denoiser(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, WarmStartSpec? warm = null, bool keep = false, DiffusionSolver solver = DiffusionSolver.Ddim) => Package(
-        name, network, group, keep, PolicyKind.Denoiser, "prediction", new() { Horizon = Detour.Rows, Diffusion = new() { Solver = solver, Steps = steps, Prediction = Prediction.Sample }, Inpaint = inpaint, WarmStart = warm });
+    public void Denoiser(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, WarmStartSpec? warm = null, bool keep = false, DiffusionSolver solver = DiffusionSolver.Ddim, Prediction prediction = Prediction.Epsilon) => Package(
+        name, network, group, keep, PolicyKind.Denoiser, "prediction", new() { Horizon = Detour.Rows, Diffusion = new() { Solver = solver, Steps = steps, Prediction = prediction }, Inpaint = inpaint, WarmStart = warm });
 
     public void Flow(string name, Network network, string group, int steps, InpaintSpec? inpaint = null, bool keep = false) => Package(
         name, network, group, keep, PolicyKind.Velocity, "velocity", new() { Horizon = Detour.Rows, Flow = new() { Steps = steps }, Inpaint = inpaint });

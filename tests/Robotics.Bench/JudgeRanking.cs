@@ -47,7 +47,7 @@ internal sealed class JudgeRanking : IBenchmark
     // True discounted and undiscounted return, estimate, interval, ordinary, weighted, doubly robust, effective episodes, outside.
     private static double[] Judge(string task, Robotics.Learning.Data.TransitionSet data, Actor actor)
     {
-        var options = new FittedQOptions { Resamples = 8, Hidden = [32, 32], Updates = 5000, Gamma = task == "pendulum" ? 0.98 : 0.99 };
+        var options = new FittedQOptions { Resamples = 8, Hidden = [48, 48], Updates = 6000, Gamma = task == "pendulum" ? 0.98 : 0.99 };
         using var environment = Trials.Open(task, 10);
         var truth = Robotics.Learning.Data.TransitionCollection.Collect(
             environment, Robotics.Learning.Data.Behaviours.Of(actor, deviation: 0), Episodes * (task == "pendulum" ? 200 : 500), 9000);
@@ -66,7 +66,7 @@ internal sealed class JudgeRanking : IBenchmark
             ## {task}
 
             Record: seed 1's of the offline trial, {rows} transitions in {episodes} episodes with propensities, a fifth of them by a uniform policy. Policies: three SAC runs at four
-            stages, without noise; eight of them never wrote into the record. Discounted returns; truth from {Episodes} episodes. Fitted Q: 32 x 2, 5000 updates, 8 resamples. Weights:
+            stages, without noise; eight of them never wrote into the record. Discounted returns; truth from {Episodes} episodes. Fitted Q: 48 x 2, 6000 updates, 8 resamples. Weights:
             a Gaussian of 0.2 around the policy's action.
 
             | policy | true | fitted Q | 95 % | ordinary weights | weighted | doubly robust | episodes left | outside | true, undiscounted |

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Robotics.Lab;
+using Robotics.Learning.Export;
+using Robotics.Learning.Networks;
 using Robotics.Packages;
 
 namespace Robotics.Bench;
@@ -79,10 +81,46 @@ internal sealed class PushTRuns
         return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), Episodes, FirstStart, Environment.ProcessorCount, line, CancellationToken.None);
     }
 
+    /// <summary>Packs an ensemble that judges the first rows of what a policy plans.</summary>
+    /// <param name="folder">Of the package.</param>
+    /// <param name="parent">A policy whose observations and actions it judges; actions are normalised alike.</param>
+    /// <param name="critic">The ensemble; its action is so many rows, one after the other.</param>
+    /// <param name="rows">How many.</param>
+    /// <param name="observations">What its networks see observations through.</param>
+    public static void WriteCritic(string folder, PolicyManifest parent, Critic critic, int rows, NormalizationSpec observations)
+    {
+        var group = parent.Observations[0];
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, "critic.onnx"), ActorGraph.Write(critic, rows));
+        PolicyPackage.Write(folder, parent with
+        {
+            Name = "critic",
+            Kind = PolicyKind.Critic,
+            Files = [new() { Path = "critic.onnx", Sha256 = "" }],
+            Models =
+            [
+                new()
+                {
+                    File = "critic.onnx",
+                    Inputs = [new() { Name = "observation", From = $"observation:{group.Name}" }, new() { Name = "action", From = "action" }],
+                    Outputs = [new() { Name = "q", To = "q" }, new() { Name = "gradient", To = "gradient" }],
+                },
+            ],
+            Observations = [group with { Normalization = observations }],
+            Action = parent.Action with { Rows = rows, FirstRow = 0 },
+            Sampler = null,
+            Golden = null,
+            Trained = null,
+        });
+    }
+
     /// <summary>Several training seeds as one: every episode counts the same.</summary>
     public static Evaluation Pool(IEnumerable<Evaluation> seeds) => new([.. seeds.SelectMany(seed => seed.Scores)]);
 
-    // The package's folder, for packages that name it.
+    /// <summary>The demonstrations' folder; there once a package is.</summary>
+    public string Data => Path.Combine(_folder, "data", "push-t");
+
+    /// <summary>The folder of a package, for packages that name it; there once <see cref="Package"/> was asked for it.</summary>
     public string Folder(string method, ulong seed) => Path.Combine(_folder, Run(method, seed), "package");
 
     // The task's own wiring with one term changed; its networks are not read.

@@ -76,7 +76,7 @@ internal sealed class SerialRoundTrip : IBenchmark
             | lost | {paced.Lost} | {peers.Lost} |
             | bytes allocated | {paced.Bytes} | |
 
-            {(holds ? "The claim holds." : "The claim FALLS SHORT.")}
+            {(holds ? "The claim holds." : paced.Late > 0 && paced.Late <= 1.3 * peers.Late ? "The claim FALLS SHORT: not without a late frame. The C program, which checks nothing, is late as often: it is the machine that wakes and runs them late." : "The claim FALLS SHORT.")}
             """));
         return holds ? 0 : 1;
     }

@@ -17,7 +17,7 @@ namespace Robotics.Bench;
 internal sealed class SteeredDeadline : IBenchmark
 {
     private const int RealTime = 70; // as the runtime's inference thread has it for plans this short
-    private const int Candidates = 10, Rounds = 31, Each = 40, Gap = 1;
+    private const int Candidates = 10, Rounds = 51, Each = 10, Gap = 1;
 
     public string Name => "steered-deadline";
 
@@ -33,12 +33,17 @@ internal sealed class SteeredDeadline : IBenchmark
             bool holds = true;
             using (var tree = Compose(folder))
             {
-                double[] ratios = [.. Enumerable.Range(0, Rounds).Select(_ => tree.Measure(Each).Median / tree.MeasureNetworks(Each))];
+                double[] ratios = [], plan = [], networks = [];
+                RealTimeThread.Start("inference", RealTime, null, new SchedulingOptions(), () =>
+                {
+                    var pairs = Enumerable.Range(0, Rounds).Select(_ => (Plan: tree.Measure(Each).Median, Networks: tree.MeasureNetworks(Each))).ToArray();
+                    (ratios, plan, networks) = ([.. pairs.Select(pair => pair.Plan / pair.Networks)], [.. pairs.Select(pair => pair.Plan.TotalMilliseconds)], [.. pairs.Select(pair => pair.Networks.TotalMilliseconds)]);
+                }).Join(TimeSpan.FromMinutes(10));
                 double ratio = Bench.Median(ratios);
                 holds &= ratio <= 1.05;
                 table.AppendLine(CultureInfo.InvariantCulture, $"`{tree.What}`: {string.Join("; ", tree.Parts.Select(part => $"{part.Name}, {part.What}"))}. {tree.MostCalls} network calls of {Candidates} candidates each.");
                 table.AppendLine();
-                table.AppendLine(CultureInfo.InvariantCulture, $"One plan over its bare network calls, medians of {Each} in turn, median of {Rounds}: **{ratio:F3}** (limit 1.05; quartiles {Quantile(ratios, 0.25):F3} and {Quantile(ratios, 0.75):F3}); {tree.Measure(Each).Median.TotalMilliseconds:F2} ms against {tree.MeasureNetworks(Each).TotalMilliseconds:F2} ms, nothing else asked of the machine by this program.");
+                table.AppendLine(CultureInfo.InvariantCulture, $"One plan over its bare network calls, medians of {Each} in turn, median of {Rounds}: **{ratio:F3}** (limit 1.05; quartiles {Quantile(ratios, 0.25):F3} and {Quantile(ratios, 0.75):F3}); {Bench.Median(plan):F2} ms against {Bench.Median(networks):F2} ms, on the same kind of thread as below, no core kept busy by this program.");
                 table.AppendLine();
             }
 

@@ -12,7 +12,7 @@ internal static class Recorded
         return TransitionCollection.Collect(environment, Behaviours.Uniform(1), rows, seed);
     }
 
-    /// <summary>One observation that never changes, one uniform action; each episode is one step that pays -(a - 0.5)².</summary>
+    /// <summary>One observation that never changes, one uniform action; each episode is one step that pays 1 - (a - 0.5)².</summary>
     public static TransitionSet Bandit(int rows)
     {
         var random = new Robotics.Numerics.SeededRandom(3);
@@ -20,7 +20,7 @@ internal static class Recorded
         for (int i = 0; i < rows; i++)
         {
             float a = (float)random.NextDouble(-1, 1);
-            builder.Add([1], [a], -(a - 0.5f) * (a - 0.5f), [1], terminated: true, -MathF.Log(2));
+            builder.Add([1], [a], 1 - ((a - 0.5f) * (a - 0.5f)), [1], terminated: true, -MathF.Log(2));
         }
 
         return builder.Build();

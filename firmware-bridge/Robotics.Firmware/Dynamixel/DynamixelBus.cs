@@ -138,6 +138,10 @@ public sealed class DynamixelBus(ISerialLine line) : IServoBus
     }
 
     /// <inheritdoc/>
+    public int CycleBytes(int servos) =>
+        (2 * (DynamixelFrame.Overhead + 4)) + (servos * (1 + DynamixelFrame.Overhead + 1 + BlockLength + 1 + _goal.Length)); // two requests; id, answer with its error, id and goal
+
+    /// <inheritdoc/>
     public ReplyStatus ReadStates(ReadOnlySpan<byte> ids, Span<ServoState> states)
     {
         int at = Range(BlockStart, BlockLength);

@@ -128,6 +128,10 @@ public sealed class FeetechBus : IServoBus
     }
 
     /// <inheritdoc/>
+    public int CycleBytes(int servos) =>
+        (2 * (FeetechFrame.Overhead + 2)) + (servos * (1 + FeetechFrame.Overhead + BlockLength + 1 + _goal.Length)); // two requests; id, answer, id and goal
+
+    /// <inheritdoc/>
     public ReplyStatus ReadStates(ReadOnlySpan<byte> ids, Span<ServoState> states)
     {
         _parameters[0] = BlockStart;

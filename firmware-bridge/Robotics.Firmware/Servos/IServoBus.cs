@@ -101,6 +101,9 @@ public interface IServoBus : IDisposable
     /// <returns>Ok when all answered, Silent when one did not, Gone with the line.</returns>
     ReplyStatus ReadStates(ReadOnlySpan<byte> ids, Span<ServoState> states);
 
+    /// <summary>Bytes on the wire, both ways, to read what <paramref name="servos"/> measure and to send them their goals.</summary>
+    int CycleBytes(int servos);
+
     /// <summary>Sends every servo its goal in one packet, which nobody answers; false when the line is gone.</summary>
     /// <param name="ids">[N] to whom.</param>
     /// <param name="goals">[N] ticks, homing offset included.</param>

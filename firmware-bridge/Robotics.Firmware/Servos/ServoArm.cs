@@ -24,7 +24,7 @@ public sealed partial class ServoArm : IRobot
     private readonly ServoMotor[] _motors;
     private readonly byte[] _ids;
     private readonly TimeSpan _period;
-    private readonly TripleBuffer<Observation> _observations;
+    private readonly NewestObservation _observations;
     private readonly TripleBuffer<Order> _orders;
     private readonly Lock _claim = new();
     private readonly Thread _thread;
@@ -35,7 +35,6 @@ public sealed partial class ServoArm : IRobot
     private bool _claimed;
     private int _claims;
     private int _holds;
-    private bool _read;
     private long _cycles;
     private long _roundTripNs;
     private long _allocated;
@@ -50,7 +49,7 @@ public sealed partial class ServoArm : IRobot
         _ids = [.. motors.Select(motor => (byte)motor.Id)];
         _period = TimeSpan.FromMilliseconds(robot.ServoPeriodMs);
         int joints = motors.Length;
-        _observations = new(() => new Observation(robot.Layout.Length));
+        _observations = new(robot.Layout.Length);
         _orders = new(() => new Order(joints));
         _active = new Order(joints) { Hold = true };
         _states = new ServoState[joints];
@@ -61,6 +60,7 @@ public sealed partial class ServoArm : IRobot
         _hasVelocity = !robot.Absent.Contains(SignalLayout.JointVelocity);
         _signals = [.. robot.Signals.Select(signal => (robot.Layout.Find(signal.Name)!.Offset, signal.Source))];
         _bus = bus;
+        CycleBytes = bus.CycleBytes(joints);
         _thread = new Thread(Run) { Name = "servo arm", IsBackground = true };
     }
 
@@ -111,6 +111,9 @@ public sealed partial class ServoArm : IRobot
 
     /// <summary>What is wrong, for people: the servo and its error by name, or why the arm is lost; null while nothing is.</summary>
     public string? Trouble => _trouble;
+
+    /// <summary>Bytes on the wire in every servo period, both ways; ten bits each at the servos' baud rate.</summary>
+    public int CycleBytes { get; }
 
     /// <summary>Times that the arm was lost.</summary>
     public int Losses { get; private set; }
@@ -167,24 +170,7 @@ public sealed partial class ServoArm : IRobot
     public ReadStatus Read(Observation into)
     {
         ArgumentNullException.ThrowIfNull(into);
-        if (!_up)
-        {
-            return ReadStatus.Missing;
-        }
-
-        if (!_observations.Take() && _read)
-        {
-            return ReadStatus.Repeated;
-        }
-
-        if (_observations.Front.Sequence == 0)
-        {
-            return ReadStatus.Missing;
-        }
-
-        _read = true;
-        _observations.Front.CopyTo(into);
-        return ReadStatus.Fresh;
+        return _up ? _observations.Read(into) : ReadStatus.Missing;
     }
 
     /// <inheritdoc/>

@@ -1,5 +1,7 @@
 #include "bench.h"
 
+#include "../virtual/arm.h"
+
 static uint64_t now_us(void *at)
 {
     return ((struct bench *)at)->now_us;
@@ -112,28 +114,8 @@ void bench_init(struct bench *bench, unsigned joints)
     bench->config.slot_size = BENCH_SLOT;
     bench->config.joints = joints;
     for (unsigned j = 0; j < joints; j++) {
-        const struct joint_config joint = {
-            .name = j == 0 ? "first" : "another",
-            .position_scale = 1e-4F,
-            .velocity_scale = 1e-3F,
-            .effort_scale = 1e-3F,
-            .lower = -2,
-            .upper = 2,
-            .margin = 0.1F,
-            .max_speed = 6,
-            .brake_deceleration = 60,
-            .max_effort = 4,
-            .stiffness = 40,
-            .damping = 1.6F,
-            .temperature_limit = 80,
-            .following_limit = 0.6F,
-            .following_ms = 300,
-            .frozen_ms = 50,
-        };
-        const struct plant_joint plant = {
-            .inertia = 0.02, .damping = 0.02, .brake_damping = 0.8, .torque_limit = 4.5, .lower = -2.05, .upper = 2.05, .temperature = 25};
-        bench->config.joint[j] = joint;
-        bench->joints[j] = plant;
+        bench->config.joint[j] = arm_joint(j == 0 ? "first" : "another", 2);
+        bench->joints[j] = arm_plant(2.05);
     }
 }
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../bytes.h"
+#include "arm.h"
 #include "board.h"
 
 static const double still_speed = 0.02; /* rad/s or m/s: slower counts as standing */
@@ -50,39 +51,8 @@ static void arm_joints(unsigned count)
     static const char *const names[] = {"shoulder", "elbow", "wrist", "finger", "joint4", "joint5", "joint6", "joint7"};
     self.config.joints = count;
     for (unsigned j = 0; j < count; j++) {
-        const struct joint_config joint = {
-            .name = names[j],
-            .kind = JOINT_REVOLUTE,
-            .command = TARGET_POSITION,
-            .position_scale = 1e-4F,
-            .velocity_scale = 1e-3F,
-            .effort_scale = 1e-3F,
-            .lower = -2.5F,
-            .upper = 2.5F,
-            .margin = 0.1F,
-            .max_speed = 6,
-            .brake_deceleration = 60,
-            .max_effort = 4,
-            .stiffness = 40,
-            .damping = 1.6F,
-            .temperature_limit = 80,
-            .following_limit = 0.6F,
-            .following_ms = 300,
-            .frozen_ms = 50,
-        };
-        const struct plant_joint plant = {
-            .inertia = 0.02,
-            .damping = 0.02,
-            .brake_damping = 0.8,
-            .torque_limit = 4.5,
-            .lower = -2.6,
-            .upper = 2.6,
-            .heating = 0.5,
-            .temperature = 25,
-            .mode = MOTOR_BRAKE,
-        };
-        self.config.joint[j] = joint;
-        self.board.joints[j] = plant;
+        self.config.joint[j] = arm_joint(names[j], 2.5F);
+        self.board.joints[j] = arm_plant(2.6);
     }
 }
 

@@ -28,7 +28,7 @@ internal static class TaskRobot
     ];
 
     /// <summary>The signal as it is.</summary>
-    public static ObservationTerm Signal(string name) => new() { Name = name, Kind = "signal", Signal = name };
+    public static ObservationTerm Signal(string name) => new() { Name = name.Replace('.', '_'), Kind = "signal", Signal = name };
 
     /// <summary>A hinge under a motor. The scene's own stops keep it; the gate's range lies beyond them, so that it never takes an effort
     /// away which the policy was trained with.</summary>

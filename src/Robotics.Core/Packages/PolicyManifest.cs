@@ -142,7 +142,8 @@ public sealed record ModelOutput
 
     /// <summary><c>action</c>, <c>state:NAME</c> or <c>value:NAME</c>; in the step model <c>prediction</c> (what the kind says it
     /// predicts, [B, Tp, Da]), <c>energy</c> ([B] or [B, 1]) or <c>gradient</c> ([B, Tp, Da]). In a direct model also <c>log_std</c> (of
-    /// a Gaussian whose mean is the action, same shape). In a critic <c>q</c> ([E, B], or [B]) and <c>gradient</c> (of the ensemble's
+    /// a Gaussian whose mean is the action, same shape) and <c>log_weight</c> ([M], of a mixture whose action and log_std are
+    /// [M, Tp, Da]; the heaviest component is executed). In a critic <c>q</c> ([E, B], or [B]) and <c>gradient</c> (of the ensemble's
     /// mean with respect to the action).</summary>
     public required string To { get; init; }
 

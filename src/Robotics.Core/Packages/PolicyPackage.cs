@@ -130,18 +130,25 @@ public sealed class PolicyPackage
         return read;
     }
 
-    /// <summary>Writes the <c>policy.json</c> of a steered package, which has no files of its own, into <paramref name="folder"/>. What it
-    /// names is found when it is loaded.</summary>
+    /// <summary>Writes the <c>policy.json</c> of a steered package into <paramref name="folder"/>. What it names is found when it is
+    /// loaded.</summary>
     /// <param name="folder">Made where there is none; parents are named relative to it.</param>
     /// <param name="name">Of the policy.</param>
     /// <param name="description">For people.</param>
     /// <param name="steering">What it does.</param>
-    public static void WriteSteered(string folder, string name, string description, SteeringSpec steering)
+    /// <param name="files">Files of its own that lie in the folder; null: none.</param>
+    public static void WriteSteered(string folder, string name, string description, SteeringSpec steering, IReadOnlyList<string>? files = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(steering);
-        var file = new SteeredFile { Name = name, Description = description, Steering = steering };
         Directory.CreateDirectory(folder);
+        var file = new SteeredFile
+        {
+            Name = name,
+            Description = description,
+            Files = [.. (files ?? []).Select(path => new PackageFile { Path = path, Sha256 = Hash(File.ReadAllBytes(Path.Combine(folder, path))) })],
+            Steering = steering,
+        };
         File.WriteAllText(Path.Combine(folder, ManifestName), JsonSerializer.Serialize(file, PackageJson.Default.SteeredFile) + "\n");
     }
 

@@ -61,6 +61,7 @@ internal static class SteeringCheck
     private static void Gate(SteeringSpec steering, GateSpec gate, string path, IReadOnlyList<PackageFile> files, ConfigCheck check)
     {
         check.That((gate.Signal == GateSignal.Distance) == gate.Coreset is not null, $"{path}.coreset", gate.Coreset is null ? "is missing; signal 'distance' needs it" : "is given, which only signal 'distance' reads");
+        check.That(gate.Signal == GateSignal.Distance || gate.Metric is null, $"{path}.metric", "is given, which only signal 'distance' reads");
         check.That(gate.Coreset is null || files.Any(file => file.Path == gate.Coreset), $"{path}.coreset", $"is '{gate.Coreset}', which 'files' does not list");
         check.That(gate.Signal == GateSignal.Ensemble || gate.Critic is null, $"{path}.critic", "is given, which only signal 'ensemble' reads");
         check.That(gate.Signal != GateSignal.Ensemble || gate.Critic is not null || steering.Guide is not null, $"{path}.critic", "is missing, and there is no 'guide' whose critic it could take");

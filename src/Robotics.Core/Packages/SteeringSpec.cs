@@ -139,6 +139,17 @@ public enum GateSignal
     Distance,
 }
 
+/// <summary>What counts as far from a stored set.</summary>
+public enum GateMetric
+{
+    /// <summary>Each element in units of the set's deviation.</summary>
+    Elements,
+
+    /// <summary>Every direction in units of the set's deviation along it (at least a fiftieth of an element's own): what never came
+    /// together in the set is far, though each element by itself is not.</summary>
+    Whitened,
+}
+
 /// <summary>Does not act on what it does not know.</summary>
 public sealed record RefuseSpec
 {
@@ -169,6 +180,9 @@ public sealed record GateSpec
 
     /// <summary>For <see cref="GateSignal.Spread"/>: size of an action that counts as 1, one number or one per element.</summary>
     public IReadOnlyList<float>? Scale { get; init; }
+
+    /// <summary>For <see cref="GateSignal.Distance"/>: in which units; null: <see cref="GateMetric.Elements"/>.</summary>
+    public GateMetric? Metric { get; init; }
 
     /// <summary>For <see cref="GateSignal.Distance"/>: file of the package, float32 little endian, [N, Do] observations in physical units.</summary>
     public string? Coreset { get; init; }

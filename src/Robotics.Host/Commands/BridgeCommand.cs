@@ -58,6 +58,11 @@ internal static class BridgeCommand
                 : WiredRobot.Of(ServoArm.Connect(RobotFile.Load(file!), ServoCalibration.Load(motors!), choice.OpenBus, new ServoArmOptions { TorqueLimit = parsed.GetValue(torque) }));
             string? told = null;
             bool up = true;
+            if (wired.Robot is ServoArm arm && choice.TooSlow(arm.CycleBytes, arm.Spec.ServoPeriodMs) is { } slow)
+            {
+                await Console.Error.WriteLineAsync($"robotics: {slow}").ConfigureAwait(false);
+            }
+
             IRobot shown = parsed.GetValue(scene) is null ? wired.Robot : new PushTTable(wired.Robot, parsed.GetValue(seed));
             await using var server = new RobotServer(shown, RobotFile.Write(shown.Spec), at, new() { ClearEmergencyStop = wired.Clear, Trouble = wired.Trouble });
             wired.Relay(server);

@@ -54,6 +54,16 @@ internal sealed record DeviceChoice(string Text, string Kind, string Port, int B
         return Kind == "dynamixel" ? new DynamixelBus(line) : new FeetechBus(line);
     }
 
+    /// <summary>Says that the wire cannot carry what a servo period needs; null when it can. A tenth of the period is left for the servos' own pauses.</summary>
+    /// <param name="bytes">In every period, both ways; ten bits each.</param>
+    /// <param name="periodMs">The servo period.</param>
+    public string? TooSlow(int bytes, double periodMs)
+    {
+        double needsMs = bytes * 10_000.0 / Baud;
+        return needsMs <= 0.9 * periodMs ? null : string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"{Text} is too slow: {bytes} bytes a cycle take {needsMs:F1} ms at {Baud} bit/s, the robot asks for one every {periodMs} ms. Set a faster baud rate in the servos ('robotics device set') and --baud, or a longer servo_period_ms.");
+    }
+
     /// <summary>The same for a person who may have mistyped the port.</summary>
     /// <exception cref="ConfigException">The port is not there, in use, or not a serial port.</exception>
     public IServoBus OpenBusOrExplain()

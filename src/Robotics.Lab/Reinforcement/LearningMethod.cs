@@ -42,6 +42,8 @@ internal sealed record LearningMethod(string Name, string Description, Type Opti
             (input, options) => new Ppo(input.Simulator!, options)),
         Of<OnPolicyOptions>("spo", "simple policy optimisation: PPO that is pulled back to its bound instead of clipped (Xie et al. 2024)", LearnsFrom.Simulator,
             (input, options) => new Spo(input.Simulator!, options)),
+        Of<PolicyFlowOptions>("policy-flow", "PPO with a flow as its actor, for actions with more than one mode (PolicyFlow)", LearnsFrom.Simulator,
+            (input, options) => new PolicyFlow(input.Simulator!, options)),
         Of<BehaviourCloningOptions>("bc", "behaviour cloning: does what the record did", LearnsFrom.Records,
             (input, options) => new BehaviourCloning(input.Records!, options)),
         Of<Td3BcOptions>("td3bc", "TD3 that stays near the record, offline (Fujimoto and Gu 2021)", LearnsFrom.Records,

@@ -9,13 +9,14 @@ using Robotics.Sim;
 namespace Robotics.Lab.Reinforcement;
 
 /// <summary>A package as an actor of a task, whoever trained it: what the judge asks.</summary>
-/// <remarks>It sees and does what the task's own wiring says, one action a plan. A policy that draws does so from the same seed in every
-/// situation, so that it is a function of the observation here.</remarks>
+/// <remarks>It sees and does what the task's own wiring says, one action a plan. A policy that draws does so anew for every observation, from
+/// seeds that count up: the same questions in the same order get the same answers.</remarks>
 internal sealed class PackageActor : IActor, IDisposable
 {
     private static readonly MonotonicTime s_never = new(long.MaxValue);
 
     private readonly PolicyTree _tree;
+    private ulong _asked;
 
     private PackageActor(PolicyTree tree, PolicyPackage package) => (_tree, Package) = (tree, package);
 
@@ -55,7 +56,7 @@ internal sealed class PackageActor : IActor, IDisposable
         for (int i = 0; i < observations.Length / width; i++)
         {
             var action = actions.Slice(i * size, size);
-            _tree.Policy.Reset(1);
+            _tree.Policy.Reset(++_asked);
             var result = _tree.Policy.Plan(observations.Slice(i * width, width), s_never, action);
             if (result.Status != PlanStatus.Planned)
             {

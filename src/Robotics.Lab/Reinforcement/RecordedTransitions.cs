@@ -199,15 +199,20 @@ internal sealed record RecordedTransitions(TransitionSet Set, int Records, int S
             }
 
             spaces.ToAction(before.Sent, _action);
+            if (Array.Exists(_action, value => !float.IsFinite(value)))
+            {
+                Bad(before.Tick, "an action");
+            }
+
             for (int j = 0; j < _action.Length; j++)
             {
                 _action[j] = Math.Clamp(_action[j], -1, 1); // as the task itself reads it
             }
 
             float reward = task.Reward(before.Signals, before.Sent, after.Signals);
-            if (!float.IsFinite(reward) || Array.Exists(_action, value => !float.IsFinite(value)))
+            if (!float.IsFinite(reward))
             {
-                Bad(before.Tick, float.IsFinite(reward) ? "an action" : "a reward");
+                Bad(before.Tick, "a reward");
             }
 
             Gated += before.GateTouched != 0 ? 1 : 0;

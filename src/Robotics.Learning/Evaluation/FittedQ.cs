@@ -83,8 +83,8 @@ public sealed record Judgement(double Estimate, double Low, double High, Importa
 /// Q(s, a) ← r + γ(1 - term) Q̄(s', π(s')) on the record, with a slow copy; layer norm in the networks, without which values of actions
 /// outside the record run away. One network per bootstrap resample of the episodes, all trained on the same batches, each row counted as
 /// often as its episode was drawn (Hao et al. 2021, arXiv:2102.03607).
-/// <para>Source: Le et al. 2019 (arXiv:1903.08738). Differs: a slow copy instead of regressions to the end; values are measured from
-/// mean reward/(1 - γ) and in deviations of the reward, so that a network begins at a record's mean.</para>
+/// <para>Source: Le et al. 2019 (arXiv:1903.08738). Differs: a slow copy instead of regressions to the end; values are measured
+/// from the mean and in deviations of what the record itself earned, so that a network begins there.</para>
 /// </remarks>
 public static class FittedQ
 {

@@ -7,7 +7,7 @@ using Robotics.Numerics;
 namespace Robotics.Learning.Evaluation;
 
 /// <summary>The networks of a fitted Q evaluation: copy 0 counts every episode once, each other a resample of them.</summary>
-/// <remarks>Values inside are (Q - offset)/scale, so that networks that start near 0 start near the record's mean.</remarks>
+/// <remarks>Values inside are (Q - offset)/scale, with mean and deviation of the record's own returns, so that networks that start near 0 start there.</remarks>
 internal sealed class FittedQNetworks
 {
     private const int Draws = 8; // of a policy that draws, per state whose value is asked for
@@ -44,15 +44,7 @@ internal sealed class FittedQNetworks
         }
 
         _counts = [.. Enumerable.Range(0, copies).Select(Resample)];
-        double mean = 0, squares = 0;
-        foreach (float reward in data.Rewards)
-        {
-            mean += reward / (double)data.Count;
-            squares += (double)reward * reward / data.Count;
-        }
-
-        _offset = mean / (1 - options.Gamma);
-        _scale = Math.Sqrt(Math.Max(squares - (mean * mean), 1e-12) / (1 - options.Gamma));
+        (_offset, _scale) = Recorded(data, options.Gamma);
     }
 
     /// <summary>One update of every copy, all on the same rows.</summary>
@@ -120,6 +112,26 @@ internal sealed class FittedQNetworks
     /// <summary>Copy 0's Q(s, a), V(s) and V(s') of every row.</summary>
     public (double[] Taken, double[] Here, double[] Beyond) Values() =>
         (ActionValues(_data.Observations, _data.Actions, 0), StateValues(_data.Observations, 0), StateValues(_data.Next, 0));
+
+    // Mean and deviation of what the record earned from each of its rows on; where only time ran out it goes on at its mean reward.
+    private static (double Mean, double Deviation) Recorded(TransitionSet data, double gamma)
+    {
+        double reward = 0, value = 0, mean = 0, squares = 0;
+        foreach (float r in data.Rewards)
+        {
+            reward += r / (double)data.Count;
+        }
+
+        for (int row = data.Count - 1; row >= 0; row--)
+        {
+            value = data.Rewards[row] + (data.Terminated[row] ? 0 : gamma * (data.IsTruncated(row) ? reward / (1 - gamma) : value));
+            mean += value / data.Count;
+            squares += value * value / data.Count;
+        }
+
+        // A record that always earns the same has no deviation to measure in.
+        return (mean, Math.Max(Math.Sqrt(Math.Max(squares - (mean * mean), 0)), 1e-3 * Math.Max(1, Math.Abs(mean))));
+    }
 
     private double Physical(float value) => _offset + (_scale * value);
 

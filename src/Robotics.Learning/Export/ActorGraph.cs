@@ -25,8 +25,15 @@ internal static class ActorGraph
         var graph = new DenseGraph(actor.Network);
         var ops = new OnnxOperations(weight => graph.Values(weight.Name)!);
         int size = actor.ActionSize;
-        var observation = ops.Input("observation", actor.ObservationSize);
-        var head = graph.Forward(ops, normalized ? observation : Normalize(ops, observation, actor.Normalizer.Spec()));
+        var given = ops.Input("observation", actor.ObservationSize);
+        var observation = normalized ? given : Normalize(ops, given, actor.Normalizer.Spec());
+        if (actor.Field is { } field)
+        {
+            ops.Output("action", Carry(ops, graph, field, observation, size));
+            return ops.ToBytes("actor", new Dictionary<string, string>());
+        }
+
+        var head = graph.Forward(ops, observation);
         bool state = actor.Head == ActorHead.TanhGaussian;
         var mean = state ? ops.Slice(head, 1, 0, size) : head;
         OnnxValue? deviation = state ? ops.Shift(ops.Clip(ops.Shift(ops.Slice(head, 1, size, size), actor.DeviationOffset - ClampCenter), ClampReach), ClampCenter)
@@ -53,6 +60,22 @@ internal static class ActorGraph
     /// <summary>True: the deterministic action is the mean of a Gaussian over actions (a squashed one is not).</summary>
     public static bool HasDeviation(Actor actor) => actor.Head is ActorHead.Gaussian or ActorHead.TanhMean;
 
+    // The middle of the noise, zero, carried to its action: every step of the integration is in the graph.
+    private static OnnxValue Carry(OnnxOperations ops, DenseGraph graph, VelocityField field, OnnxValue observation, int size)
+    {
+        var nothing = ops.Scale(ops.Slice(observation, 1, 0, 1), 0); // [B, 1]: one per row
+        var point = ops.Mul(nothing, ops.Constant(new float[size], size));
+        for (int k = 0; k < field.Steps; k++)
+        {
+            float[] features = VelocityField.Features((double)k / field.Steps);
+            var input = ops.Concat(1, ops.Concat(1, observation, point), ops.Add(nothing, ops.Constant(features, features.Length)));
+            var velocity = ops.Scale(ops.Tanh(ops.Scale(graph.Forward(ops, input), 1 / VelocityField.Bound)), VelocityField.Bound);
+            point = ops.Add(point, ops.Scale(velocity, 1.0 / field.Steps));
+        }
+
+        return point;
+    }
+
     private static OnnxValue Normalize(OnnxOperations ops, OnnxValue x, NormalizationSpec? spec)
     {
         if (spec is null)
@@ -66,14 +89,17 @@ internal static class ActorGraph
     }
 
     /// <summary>The critics' graph.</summary>
-    public static byte[] Write(Critic critic)
+    /// <param name="critic">The ensemble.</param>
+    /// <param name="rows">Rows of a chunk that its action is made of: with more than one, <c>action</c> and <c>gradient</c> are
+    /// [B, rows, Da].</param>
+    public static byte[] Write(Critic critic, int rows = 1)
     {
         var network = critic.Network;
         DenseGraph[] graphs = [.. Enumerable.Range(0, network.Copies).Select(copy => new DenseGraph(network, copy))];
         var ops = new OnnxOperations(weight => graphs.Select(graph => graph.Values(weight.Name)).First(values => values is not null)!);
         var tape = new Tape<OnnxValue>(ops);
-        var action = tape.Variable(ops.Input("action", critic.ActionSize));
-        var input = tape.Concat(1, tape.Fixed(ops.Input("observation", critic.ObservationSize)), action);
+        var action = tape.Variable(rows == 1 ? ops.Input("action", critic.ActionSize) : ops.Input("action", rows, critic.ActionSize / rows));
+        var input = tape.Concat(1, tape.Fixed(ops.Input("observation", critic.ObservationSize)), rows == 1 ? action : tape.Reshape(action, critic.ActionSize));
         TapeValue<OnnxValue>? all = null;
         foreach (var graph in graphs)
         {

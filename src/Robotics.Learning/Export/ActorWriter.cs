@@ -42,6 +42,11 @@ public static class ActorWriter
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(actor);
         ArgumentNullException.ThrowIfNull(contents);
+        if (drawn && actor.Field is not null)
+        {
+            throw new ConfigException($"The actor of '{contents.Name}' is a flow: only its deterministic action can be exported. Leave out --drawn.");
+        }
+
         if (drawn && !actor.Stochastic)
         {
             throw new ConfigException($"The actor of '{contents.Name}' is deterministic: there is nothing to draw. Export it without --drawn.");

@@ -12,7 +12,8 @@ namespace Robotics.Learning.Networks;
 /// </remarks>
 internal sealed class VelocityField
 {
-    private const float Bound = 4;
+    /// <summary>Greatest velocity.</summary>
+    public const float Bound = 4;
 
     private static readonly double[] s_frequencies = [1, 2, 4, 8];
 
@@ -35,6 +36,17 @@ internal sealed class VelocityField
     /// <summary>Sizes of its network.</summary>
     public static MlpSpec Spec(int observationSize, int actionSize, IReadOnlyList<int> hidden) =>
         new(observationSize + actionSize + (2 * s_frequencies.Length), hidden, actionSize, HiddenActivation.Tanh, Free: actionSize);
+
+    /// <summary>Euler steps from noise to action.</summary>
+    public int Steps => _steps;
+
+    /// <summary>[8] what the network is told of a time, from 0 to 1.</summary>
+    public static float[] Features(double t)
+    {
+        var features = new float[2 * s_frequencies.Length];
+        TimeFeatures.Write(s_frequencies, t, features);
+        return features;
+    }
 
     /// <summary>Velocity of what the network gave.</summary>
     public static float Velocity(float raw) => Bound * MathF.Tanh(raw / Bound);

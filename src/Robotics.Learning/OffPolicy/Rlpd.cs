@@ -120,7 +120,7 @@ public sealed class Rlpd : IActorCritic
         _batch = new Batch(options.Batch, o, a);
         _actor = new SoftActor(o, a, options.Hidden, options.Batch, draw, normalizer: options.Normalize ? data.Normalizer() : null);
         _critics = new Critics(o, a, options.Hidden, options.LayerNorm, options.Ensemble, options.Batch, draw);
-        (_targets, _chosen) = (new float[options.Batch], [.. _critics.All]);
+        (_targets, _chosen) = (new float[options.Batch], new int[options.Ensemble]);
         Q = new Critic(_critics.Network, Actor.Normalizer, a);
     }
 
@@ -219,9 +219,10 @@ public sealed class Rlpd : IActorCritic
         _means.Add(5, gained);
     }
 
-    // So many different critics: the head of a shuffled list.
+    // So many different critics: the head of a list that is shuffled from its order, so that nothing is left over for the next update.
     private ReadOnlySpan<int> Choose()
     {
+        _critics.All.CopyTo(_chosen, 0);
         for (int i = 0; i < _options.Subset && _options.Subset < _options.Ensemble; i++)
         {
             int other = _random.NextInt(i, _chosen.Length);

@@ -32,6 +32,8 @@ public sealed class OnnxPolicy : IContinuingPolicy
     private readonly int _first;             // first executed element of the network's output
     private readonly ChunkSampler? _sampler; // null for one pass
     private readonly float[] _raw;           // [Tp, Da], as the network or the sampler gave it
+    private readonly float[] _components;    // [M, Tp, Da], of a mixture
+    private readonly float[] _logWeights;    // [M]
     private readonly float[] _chunk;         // [Ta, Da], de-normalised, until the plan is accepted
     private bool _disposed;
 
@@ -52,7 +54,9 @@ public sealed class OnnxPolicy : IContinuingPolicy
         Graphs = [.. networks.SelectMany(each => each.Graphs)];
         _observationLength = spec.ObservationLength;
         _first = driver.Manifest.Action.FirstRow * spec.ActionLength;
-        _raw = new float[_wiring.Action?.Length ?? (_wiring.Step!.Input!.Length / _wiring.Step.Candidates)];
+        _logWeights = new float[_wiring.LogWeight?.Length ?? 1];
+        _raw = new float[_wiring.Action?.Length / _logWeights.Length ?? (_wiring.Step!.Input!.Length / _wiring.Step.Candidates)];
+        _components = new float[_logWeights.Length > 1 ? _wiring.Action!.Length : 0];
         if (_wiring.Step is { } step)
         {
             _seeded = new(0);
@@ -95,8 +99,17 @@ public sealed class OnnxPolicy : IContinuingPolicy
     /// <summary>Whether every plan draws.</summary>
     internal bool Draws => _wiring.Step is not null;
 
-    /// <summary>[Tp, Da] or null: see <see cref="Wiring.LogStd"/>.</summary>
+    /// <summary>[M, Tp, Da] or null: see <see cref="Wiring.LogStd"/>.</summary>
     internal OnnxTensor? LogStd => _wiring.LogStd;
+
+    /// <summary>M; 1 when the policy is no mixture.</summary>
+    internal int Components => _logWeights.Length;
+
+    /// <summary>[M], of the last plan, up to a constant.</summary>
+    internal ReadOnlySpan<float> LogWeights => _logWeights;
+
+    /// <summary>The component of the last plan that was executed: the heaviest.</summary>
+    internal int Heaviest { get; private set; }
 
     /// <summary>What turns an executed chunk into physical units; null when nothing does.</summary>
     internal Normalizer? Denormalizer => _wiring.Denormalizer;
@@ -366,20 +379,40 @@ public sealed class OnnxPolicy : IContinuingPolicy
         {
             _sampler.Plan(k).CopyTo(_raw);
         }
-        else
+        else if (_components.Length == 0)
         {
             _wiring.Action!.Read(_raw);
         }
+        else
+        {
+            _wiring.Action!.Read(_components);
+            _wiring.LogWeight!.Read(_logWeights);
+            Heaviest = 0;
+            for (int m = 1; m < _logWeights.Length; m++)
+            {
+                Heaviest = _logWeights[m] > _logWeights[Heaviest] ? m : Heaviest;
+            }
 
-        _raw.AsSpan(_first, _chunk.Length).CopyTo(_chunk);
-        _wiring.Denormalizer?.Denormalize(_chunk, _chunk);
-        bool finite = OnnxTensor.AllFinite(_raw) && OnnxTensor.AllFinite(_chunk);
+            _components.AsSpan(Heaviest * _raw.Length, _raw.Length).CopyTo(_raw);
+        }
+
+        Physical(_raw, _chunk);
+        bool finite = OnnxTensor.AllFinite(_raw) && OnnxTensor.AllFinite(_chunk) && OnnxTensor.AllFinite(_components) && !_logWeights.AsSpan().Contains(float.NaN);
         foreach (var state in _states)
         {
             finite = finite && state.Next.IsFinite;
         }
 
         return finite;
+    }
+
+    /// <summary>The executed rows of component <paramref name="m"/> of the last plan, physical.</summary>
+    internal void Component(int m, Span<float> chunk) => Physical(_components.Length == 0 ? _raw : _components.AsSpan(m * _raw.Length, _raw.Length), chunk);
+
+    private void Physical(ReadOnlySpan<float> raw, Span<float> chunk)
+    {
+        raw.Slice(_first, chunk.Length).CopyTo(chunk);
+        _wiring.Denormalizer?.Denormalize(chunk, chunk);
     }
 
     private void Advance()

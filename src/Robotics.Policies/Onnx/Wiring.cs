@@ -122,7 +122,7 @@ internal sealed class Wiring : IDisposable
     /// <summary>Recurrent states.</summary>
     public IReadOnlyList<StateLink> States { get; }
 
-    /// <summary>The network's action output, [Tp, Da]; null when a sampler makes the action.</summary>
+    /// <summary>The network's action output, [Tp, Da], of a mixture [M, Tp, Da]; null when a sampler makes the action.</summary>
     public OnnxTensor? Action { get; private set; }
 
     /// <summary>The step network's tensors; null for direct policies.</summary>
@@ -131,8 +131,11 @@ internal sealed class Wiring : IDisposable
     /// <summary>A critic's tensors; null for policies.</summary>
     public CriticTensors? Judge { get; }
 
-    /// <summary>[Tp, Da], logarithm of a Gaussian policy's deviation, normalised; null when the action is all it gives.</summary>
+    /// <summary>Like <see cref="Action"/>: logarithm of a Gaussian policy's deviation, normalised; null when the action is all it gives.</summary>
     public OnnxTensor? LogStd { get; private set; }
+
+    /// <summary>[M], logarithms of a mixture's weights up to a constant; null when the policy is no mixture.</summary>
+    public OnnxTensor? LogWeight { get; private set; }
 
     /// <summary>The networks in running order, with these tensors.</summary>
     public List<OnnxCall> Calls { get; } = [];
@@ -315,6 +318,9 @@ internal sealed class Wiring : IDisposable
             case ["log_std"] when Step is null && Judge is null:
                 LogStd = tensor;
                 break;
+            case ["log_weight"] when Step is null && Judge is null:
+                LogWeight = tensor;
+                break;
             case ["q"] when Judge is not null:
                 (Judge.Value, Judge.ValueAt) = (tensor, at);
                 break;
@@ -444,7 +450,11 @@ internal sealed class Wiring : IDisposable
         int width = shape.Length == 0 ? 1 : (int)shape[^1];
         int rows = width == 0 ? 0 : OnnxTensor.Count(shape) / width;
         var action = manifest.Action;
-        _check.That(shape.Take(shape.Length - 2).All(d => d == 1), "", $"{_actionAt} is not [.., Tp, Da]: dimensions before the last two must be 1");
+        int components = LogWeight?.Length ?? 1;
+        _check.That(
+            shape.SkipLast(2).Aggregate(1L, (product, d) => product * d) == components, "",
+            $"{_actionAt} is not [.., Tp, Da]: dimensions before the last two must be {components}{(LogWeight is null ? "" : ", as many as the output to 'log_weight' has")}");
+        rows /= components;
         _check.That(action.Joints is null || action.Joints.Count == width, "action.joints", $"names {action.Joints?.Count} joints; {_actionAt} gives {width} per row");
         _check.That(action.Rows >= 1, "action.rows", $"is {action.Rows}, expected at least 1");
         _check.That(

@@ -83,12 +83,15 @@ internal sealed class EnsembleGate(GateSpec spec, Critic critic, ObservationView
     }
 }
 
-/// <summary>Distance of the observation to the nearest of a stored set, each element in units of the set's deviation.</summary>
+/// <summary>Distance of the observation to the nearest of a stored set, in units of the set's deviation: of each element, or along each
+/// direction.</summary>
 internal sealed class DistanceGate : Gate
 {
     private readonly float[] _set;      // [N, Do], in those units
     private readonly float[] _inverse;  // [Do]
     private readonly float[] _point;    // [Do]
+    private readonly float[] _scaled;   // [Do], before it is turned
+    private readonly Whitening? _whitening;
 
     public DistanceGate(GateSpec spec, ReadOnlySpan<byte> file, int length, string origin)
         : base(spec)
@@ -102,6 +105,7 @@ internal sealed class DistanceGate : Gate
         _set = new float[file.Length / sizeof(float)];
         _inverse = new float[length];
         _point = new float[length];
+        _scaled = new float[length];
         for (int i = 0; i < _set.Length; i++)
         {
             _set[i] = BinaryPrimitives.ReadSingleLittleEndian(file[(i * sizeof(float))..]);
@@ -130,6 +134,16 @@ internal sealed class DistanceGate : Gate
                 _set[(n * length) + e] *= _inverse[e];
             }
         }
+
+        if (spec.Metric == GateMetric.Whitened)
+        {
+            _whitening = new(_set, length);
+            for (int at = 0; at < _set.Length; at += length)
+            {
+                _set.AsSpan(at, length).CopyTo(_scaled);
+                _whitening.Apply(_scaled, _set.AsSpan(at, length));
+            }
+        }
     }
 
     public override bool IsAboutObservation => true;
@@ -138,7 +152,16 @@ internal sealed class DistanceGate : Gate
     {
         for (int e = 0; e < _point.Length; e++)
         {
-            _point[e] = observation[e] * _inverse[e];
+            _scaled[e] = observation[e] * _inverse[e];
+        }
+
+        if (_whitening is null)
+        {
+            _scaled.CopyTo(_point, 0);
+        }
+        else
+        {
+            _whitening.Apply(_scaled, _point);
         }
 
         double nearest = double.PositiveInfinity; // of a NaN nothing is near

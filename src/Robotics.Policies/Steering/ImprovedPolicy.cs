@@ -4,11 +4,14 @@ using Robotics.Policies.Onnx;
 
 namespace Robotics.Policies.Steering;
 
-/// <summary>Moves a Gaussian policy's mean to where a critic's linear picture is best inside a level set of the Gaussian.</summary>
+/// <summary>Moves a Gaussian policy's mean to where a critic's linear picture is best inside a level set of the Gaussian; of a mixture
+/// every component's.</summary>
 /// <remarks>
 /// a = μ + √(2 ln 1/τ)·Σg / √(gᵀΣg), g the critic's action gradient. With more steps g is taken again at the new point, the level set
 /// stays. Among the mean and the points visited the one that the critic values most is executed: never worse than the mean in the
-/// critic's eyes, never outside the level set. Out of time, the best so far. Allocation-free after construction. Not thread-safe.
+/// critic's eyes, never outside the level set. Of a mixture each component goes by the same rule within its own level set, the heaviest
+/// first, and the best point of all is executed; a component whose weight is below τ of the heaviest's is outside. Out of time, the best
+/// so far. Allocation-free after construction. Not thread-safe.
 /// <para>Source: "Offline Reinforcement Learning with Closed-Form Policy Improvement Operators" (CFPI, Li et al. 2023, arXiv:2211.15956).</para>
 /// </remarks>
 public sealed class ImprovedPolicy : IPolicy
@@ -26,7 +29,8 @@ public sealed class ImprovedPolicy : IPolicy
     private readonly int _width;         // Ta·Da
     private readonly int _observationLength;
     private readonly float[] _unit;      // [Ta, Da], physical size of the policy's normalised unit
-    private readonly float[] _logStd;    // [Tp, Da], normalised
+    private readonly double _faintest;   // log of the least weight beside the heaviest's
+    private readonly float[] _logStd;    // [M, Tp, Da], normalised
     private readonly float[] _mean;      // [Ta, Da], physical, as the next three
     private readonly float[] _deviation;
     private readonly float[] _point;
@@ -41,6 +45,7 @@ public sealed class ImprovedPolicy : IPolicy
         (_policyView, _criticView) = (policyView, criticView);
         _steps = options.Steps;
         _radius = Math.Sqrt(2 * Math.Log(1 / options.Trust)) * Inside;
+        _faintest = Math.Log(options.Trust);
         _first = policy.Networks.Manifest.Action.FirstRow * spec.ActionLength;
         (_observationLength, _width) = (spec.ObservationLength, spec.Rows * spec.ActionLength);
         _unit = Critic.Units(policy.Denormalizer, _width);
@@ -74,12 +79,7 @@ public sealed class ImprovedPolicy : IPolicy
         }
 
         _policy.LogStd!.Read(_logStd);
-        for (int j = 0; j < _width; j++)
-        {
-            _deviation[j] = MathF.Exp(_logStd[_first + j]) * Math.Abs(_unit[j]);
-        }
-
-        if (!OnnxTensor.AllFinite(_deviation))
+        if (!OnnxTensor.AllFinite(_logStd))
         {
             return result with { Status = PlanStatus.NotFinite };
         }
@@ -114,8 +114,33 @@ public sealed class ImprovedPolicy : IPolicy
     private int Climb(ReadOnlySpan<float> observation, MonotonicTime deadline)
     {
         _mean.CopyTo(_best, 0);
-        _mean.CopyTo(_point, 0);
         double best = double.NegativeInfinity;
+        int calls = 0, heaviest = _policy.Heaviest;
+        for (int n = 0; n < _policy.Components; n++)
+        {
+            int m = n == 0 ? heaviest : n <= heaviest ? n - 1 : n;
+            if (n > 0 && !(_policy.LogWeights[m] - _policy.LogWeights[heaviest] >= _faintest))
+            {
+                continue;
+            }
+
+            _policy.Component(m, _mean);
+            int at = (m * (_logStd.Length / _policy.Components)) + _first;
+            for (int j = 0; j < _width; j++)
+            {
+                _deviation[j] = MathF.Exp(_logStd[at + j]) * Math.Abs(_unit[j]);
+            }
+
+            calls += Climb(observation, deadline, ref best);
+        }
+
+        return calls;
+    }
+
+    // The same for the Gaussian in _mean and _deviation.
+    private int Climb(ReadOnlySpan<float> observation, MonotonicTime deadline, ref double best)
+    {
+        _mean.CopyTo(_point, 0);
         int calls = 0;
         for (int step = 0; step <= _steps; step++)
         {

@@ -172,9 +172,9 @@ public sealed class PolicyTree : IDisposable
                 _check.Throw();
                 policy = new ImprovedPolicy(sampled!, critic, improve, options.Clock, spec, view, ObservationView.Of(critic.Spec, spec, part.Groups));
                 view = ObservationView.Whole;
-                words.Add(FormattableString.Invariant($"improved by critic, trust {improve.Trust:G3}, {improve.Steps} step{(improve.Steps == 1 ? "" : "s")}"));
+                words.Add(FormattableString.Invariant($"improved by critic, trust {improve.Trust:G3}, {improve.Steps} step{(improve.Steps == 1 ? "" : "s")}{(sampled!.Components == 1 ? "" : $", each of {sampled.Components} components")}"));
                 var below = networks;
-                int scores = improve.Steps + 1;
+                int scores = (improve.Steps + 1) * sampled!.Components;
                 networks = n => below(n) + (scores * critic.MeasureNetworks(1, n));
                 calls += scores * critic.Calls;
             }

@@ -16,30 +16,30 @@ public sealed class FittedQTests
     public void Evaluate_OfAConstantReward_KnowsWhatEndsAnEpisode(bool terminated, double expected)
     {
         var data = Chain(terminated);
-        var judged = FittedQ.Evaluate(data, Cloned(data), _small with { Gamma = 0.5 });
+        var judged = Judge(data, Cloned(data), _small with { Gamma = 0.5 });
         Assert.Equal(expected, judged.Estimate, 0.05);
         Assert.InRange(judged.Estimate, judged.Low - 0.05, judged.High + 0.05);
         Assert.Equal(1.75, judged.Recorded, 1e-6);
         Assert.Equal((60, 20), (judged.Rows, judged.Episodes));
-        Assert.Equal(judged, FittedQ.Evaluate(data, Cloned(data), _small with { Gamma = 0.5 }));
+        Assert.Equal(judged, Judge(data, Cloned(data), _small with { Gamma = 0.5 }));
     }
 
-    // Actions are uniform and each episode is one step that pays -(a - 0.5)²: a policy that always sends x earns -(x - 0.5)².
+    // Actions are uniform and each episode is one step that pays 1 - (a - 0.5)²: a policy that always sends x earns 1 - (x - 0.5)².
     [Fact]
     public void Evaluate_OfAnotherPolicyThanTheRecords_ToldByValuesAndByWeights()
     {
         var data = Recorded.Bandit(2000);
-        using var td3 = new Td3Bc(data, new() { Hidden = [24], LearningRate = 3e-3, Alpha = 10 });
-        for (int i = 0; i < 600; i++)
+        using var td3 = new Td3Bc(data, new() { Hidden = [24], LearningRate = 1e-3 });
+        for (int i = 0; i < 1500; i++)
         {
             td3.Advance();
         }
 
         float[] sent = new float[1];
         td3.Actor.Act([1], sent, null);
-        double truth = -(sent[0] - 0.5) * (sent[0] - 0.5);
-        var judged = FittedQ.Evaluate(data, td3.Actor, _small with { Kernel = 0.1 });
-        Assert.Equal(-1 / 3.0 - 0.25, judged.Recorded, 0.05);
+        double truth = 1 - ((sent[0] - 0.5) * (sent[0] - 0.5));
+        var judged = Judge(data, td3.Actor, _small with { Kernel = 0.1 });
+        Assert.Equal(1 - (1 / 3.0) - 0.25, judged.Recorded, 0.05);
         Assert.Equal(truth, judged.Estimate, 0.06);
         Assert.Equal(truth, judged.Weights!.Ordinary, 0.06);
         Assert.Equal(truth, judged.Weights.Weighted, 0.06);
@@ -51,30 +51,43 @@ public sealed class FittedQTests
     [Fact]
     public void Evaluate_OfAPolicyThatLeavesTheRecord_SaysHowOften()
     {
-        var builder = new TransitionSetBuilder(1, 1);
-        for (int i = 0; i < 50; i++)
+        TransitionSet data = Right(0.9f), other = Right(-0.5f);
+        using var cloned = new BehaviourCloning(other, new() { Hidden = [4], LearningRate = 1e-2 });
+        for (int i = 0; i < 200; i++)
         {
-            builder.Add([i / 50f], [i % 2 == 0 ? 0.9f : 1], 0, [0], terminated: true);
+            cloned.Advance();
         }
 
-        var data = builder.Build();
-        using var untrained = new BehaviourCloning(data, new() { Hidden = [4] }); // acts near 0
-        var judged = FittedQ.Evaluate(data, untrained.Actor, _small with { Updates = 1 });
+        var judged = Judge(data, cloned.Actor, _small with { Updates = 1 });
         Assert.Equal(1, judged.Outside);
-        Assert.Null(judged.Weights);
-        Assert.Equal(0, FittedQ.Evaluate(data, untrained.Actor, _small with { Updates = 1, Threshold = 2 }).Outside);
+        Assert.Null(judged.Weights); // nobody wrote down how likely the actions were
+        Assert.Equal(0, Judge(other, cloned.Actor, _small with { Updates = 1 }).Outside);
+
+        static TransitionSet Right(float action)
+        {
+            var builder = new TransitionSetBuilder(1, 1);
+            for (int i = 0; i < 50; i++)
+            {
+                builder.Add([i / 50f], [action], 0, [0], terminated: true);
+            }
+
+            return builder.Build();
+        }
     }
 
     [Fact]
     public void Evaluate_OfAPolicyOfAnotherRobot_SaysBothSides()
     {
-        var error = Assert.Throws<ConfigException>(() => FittedQ.Evaluate(Recorded.Pendulum(), Cloned(Chain(true)), _small));
+        var error = Assert.Throws<ConfigException>(() => Judge(Recorded.Pendulum(), Cloned(Chain(true)), _small));
         Assert.Equal("The policy has 1 observations and 1 actions, the record 3 and 1: they are of different tasks or robots.", error.Message);
     }
 
     [Fact]
     public void Checked_WithSeveralBadOptions_ReportsAllOfThem() =>
         Assert.Equal(4, Assert.Throws<ConfigException>(() => new FittedQOptions { Gamma = 1, Kernel = 0, Updates = 0, Neighbours = 0 }.Checked("x")).Problems.Count);
+
+    private static Judgement Judge(TransitionSet data, Actor actor, FittedQOptions options) =>
+        FittedQ.Evaluate(data, actor, options, cancellation: TestContext.Current.CancellationToken);
 
     private static TransitionSet Chain(bool terminated)
     {

@@ -46,6 +46,30 @@ public sealed class ActorWriterTests : IDisposable
     }
 
     [Fact]
+    public void Write_OfAFlow_CarriesTheMiddleOfTheNoiseAsTheLearner()
+    {
+        var random = new SeededRandom(11);
+        var network = new Mlp(VelocityField.Spec(4, 1, [16]), 1, random);
+        var actor = new Actor(network, ActorHead.Flow, Normalizer(random), 1, field: new VelocityField(network, 4, 1, 5, 0.1, 0.5));
+        ActorWriter.Write(_folder, actor, Contents);
+        using var policy = OnnxPolicy.Load(PolicyPackage.Load(_folder), new()); // compares the golden vectors
+        Assert.Equal(1, policy.Spec.ActionLength);
+    }
+
+    [Fact]
+    public void Write_InTheWiringOfEveryTask_IsAPackage()
+    {
+        foreach (var task in LearningTasks.All)
+        {
+            int observations = new TaskSpaces(task).ObservationSize, actions = new TaskSpaces(task).ActionSize;
+            var actor = new Actor(new Mlp(new MlpSpec(observations, [4], actions), 1, new SeededRandom(1)), ActorHead.Tanh, new RunningNormalizer(observations), actions);
+            string folder = Path.Combine(_folder, task.Name);
+            ActorWriter.Write(folder, actor, new() { Name = task.Name, Wiring = task.Wiring, Trained = new(), Examples = [new float[observations]] });
+            Assert.Equal(task.Name, PolicyPackage.Load(folder).Manifest.Name);
+        }
+    }
+
+    [Fact]
     public void Write_DrawnFromADeterministicActor_SaysThatThereIsNothingToDraw()
     {
         var error = Assert.Throws<ConfigException>(() => ActorWriter.Write(_folder, Actor(ActorHead.Tanh, HiddenActivation.Relu), Contents, drawn: true));
@@ -95,6 +119,20 @@ public sealed class ActorWriterTests : IDisposable
             // The learner's gradient is of minus the mean over rows.
             Assert.InRange(Math.Abs(found["gradient"][i] + (8 * critics.ActionGradient[i][0])), 0, Tolerance);
         }
+    }
+
+    [Fact]
+    public void Write_OfACriticOfSeveralRows_JudgesThemAsOneLongAction()
+    {
+        var random = new SeededRandom(4);
+        var critic = new Critic(new Critics(4, 6, [16, 16], layerNorm: false, copies: 2, capacity: 8, random).Network, Normalizer(random), 6);
+        float[] observations = new float[3 * 4], actions = new float[3 * 6];
+        random.FillGaussian(observations);
+        random.FillGaussian(actions);
+        var flat = Graphs.Run(ActorGraph.Write(critic), ("observation", observations, [3, 4]), ("action", actions, [3, 6]));
+        var rows = Graphs.Run(ActorGraph.Write(critic, rows: 3), ("observation", observations, [3, 4]), ("action", actions, [3, 3, 2]));
+        Assert.Equal(flat["q"], rows["q"]);
+        Assert.Equal(flat["gradient"], rows["gradient"]);
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -1,8 +1,6 @@
 using Robotics.Learning.Data;
 using Robotics.Learning.Evaluation;
 using Robotics.Learning.Hybrid;
-using Robotics.Learning.OffPolicy;
-using Robotics.Learning.Training;
 using Robotics.Numerics;
 
 namespace Robotics.Learning.Tests.Hybrid;

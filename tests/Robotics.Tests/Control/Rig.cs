@@ -220,14 +220,15 @@ internal sealed class Rig : IDisposable
 
     private readonly PlannerMode _planner;
 
-    public Rig(PlannerMode planner = PlannerMode.Inline, int rows = 1, int lateTicks = 1, Func<Rig, Recorder>? record = null, ControlOptions? options = null, double? ensemble = null)
+    public Rig(PlannerMode planner = PlannerMode.Inline, int rows = 1, int lateTicks = 1, Func<Rig, Recorder>? record = null, ControlOptions? options = null, double? ensemble = null, IPolicy? policy = null)
     {
         _planner = planner;
         Robot = new PlantRobot(Clock);
         Policy = new ScriptedPolicy(rows);
         Manifest = Describe(rows, lateTicks) with { Action = new() { Rows = rows, Ensemble = ensemble } };
         Recorder = record?.Invoke(this);
-        Loop = new ControlLoop(Manifest, Robot, Policy, new ObservationAssembler(Manifest, Robot.Spec), new ActionMap(Manifest, Robot.Spec),
+        Policed = policy ?? Policy;
+        Loop = new ControlLoop(Manifest, Robot, Policed, new ObservationAssembler(Manifest, Robot.Spec), new ActionMap(Manifest, Robot.Spec),
             (options ?? new()) with { Planner = planner, Scheduling = new() { RealTime = false } }, Clock, Recorder);
     }
 
@@ -236,6 +237,9 @@ internal sealed class Rig : IDisposable
     public PlantRobot Robot { get; }
 
     public ScriptedPolicy Policy { get; }
+
+    /// <summary>What the loop runs: <see cref="Policy"/>, unless the test brought its own.</summary>
+    public IPolicy Policed { get; }
 
     public PolicyManifest Manifest { get; }
 

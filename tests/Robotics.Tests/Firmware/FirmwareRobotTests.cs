@@ -219,12 +219,23 @@ public sealed class FirmwareRobotTests
         await robot.ClaimAsync(CommandMode.Native(robot.Spec), CancellationToken.None);
         var hand = new Hand(robot);
         await FleetRig.Until(() => robot.Read(hand.Seen) == ReadStatus.Fresh, "a state");
+        var told = new System.Collections.Concurrent.ConcurrentQueue<DeviceEvent>();
+        robot.Told = told.Enqueue;
         ulong before = robot.Link.Dropped;
         await FleetRig.Until(() =>
         {
             hand.Move(validForMs: 0); // expires as it leaves
-            return robot.Link.Dropped > before;
-        }, "the drop");
+            return told.Any(happened => happened is { Dropped: > 0, Reason: DeviceReason.Stale });
+        }, "word of the drop");
+        Assert.True(robot.Link.Dropped > before);
+
+        // The same again says nothing for a second: a broken host must not fill the records.
+        await FleetRig.Until(() =>
+        {
+            hand.Move(validForMs: 0);
+            return robot.Link.Dropped > before + 50;
+        }, "many drops");
+        Assert.InRange(told.Count(happened => happened is { Dropped: > 0, Reason: DeviceReason.Stale }), 1, 20);
     }
 
     [Fact]

@@ -24,6 +24,10 @@ public sealed class BridgeTests : IDisposable
         int port = (int)JsonNode.Parse(broker.WaitFor("ready"))!["port"]!;
         using var bridge = RoboticsProcess.Start([.. Bridge(rig), "--broker", $"mqtt://127.0.0.1:{port}", "--json"]);
         bridge.WaitFor("ready");
+
+        // Six at 100 Hz: 268 bytes a cycle at the Dynamixels' factory rate of 57,600 bit/s, 136 at the Feetechs' 1 Mbit/s.
+        string slow = "268 bytes a cycle take 46.5 ms at 57600 bit/s, the robot asks for one every 10 ms";
+        Assert.Equal(protocol == ServoProtocol.Dynamixel, bridge.Errors.Contains(slow, StringComparison.Ordinal));
         using var controller = await MqttRobot.ConnectAsync(new() { Port = port }, "arm", new(), TimeProvider.System, CancellationToken.None);
         await FleetRig.Until(() => controller.Link.Up, "the first state");
         await controller.ClaimAsync(CommandMode.Native(controller.Spec), CancellationToken.None);

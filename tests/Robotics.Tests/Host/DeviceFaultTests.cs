@@ -102,7 +102,7 @@ public sealed class DeviceFaultTests(ITestOutputHelper output) : IDisposable
                 break;
             case "device stopped":
                 device.Signal("-STOP");
-                await Task.Delay(250, TestContext.Current.CancellationToken);
+                await Task.Delay(350, TestContext.Current.CancellationToken);
                 device.Signal("-CONT");
                 break;
             case "bridge stopped":

@@ -93,6 +93,21 @@ internal sealed class GaussianPackages : IDisposable
         return Write(change?.Invoke(manifest) ?? manifest, ("policy.onnx", graph));
     }
 
+    /// <summary>A mixture: component m has mean gain[m]·cond and log_std <paramref name="logStd"/>.</summary>
+    public PolicyManifest Mixture(string name, float[] gains, float logStd, float[] weights)
+    {
+        int m = gains.Length;
+        byte[] graph = new TinyOnnx().Input("cond", TinyOnnx.Float, 1, 1).Output("action", TinyOnnx.Float, m, Rows, 2).Output("log_std", TinyOnnx.Float, m, Rows, 2).Output("log_weight", TinyOnnx.Float, 1, weights.Length)
+            .Constant("gain", [.. gains.SelectMany(gain => Enumerable.Repeat(gain, Width))], 1, m * Width).Constant("shape", [m, (long)Rows, 2], 3).Constant("nought", [0f], 1)
+            .Constant("ls", [logStd], 1).Constant("lw", [.. weights.Select(w => MathF.Log(w))], 1, weights.Length)
+            .Node("MatMul", "cond gain", "all").Node("Reshape", "all shape", "action").Node("Mul", "action nought", "none").Node("Add", "none ls", "log_std")
+            .Node("Mul", "cond nought", "zero").Node("Add", "zero lw", "log_weight").Bytes();
+        return Write(Manifest(name, PolicyKind.Direct, "o", null) with
+        {
+            Models = [TestPolicies.Model("policy.onnx", [TestPolicies.In("cond", "observation:o")], TestPolicies.Out("action", "action"), TestPolicies.Out("log_std", "log_std"), TestPolicies.Out("log_weight", "log_weight"))],
+        }, ("policy.onnx", graph));
+    }
+
     /// <summary>A steered package over others in the same folder.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="steering">The block, with single quotes.</param>

@@ -50,9 +50,33 @@ public sealed class ImproveTests : IDisposable
         Assert.Contains("has no output that goes to 'log_std'", Assert.Throws<ConfigException>(() => _packages.Load("s")).Message, StringComparison.Ordinal);
     }
 
-    private float[] Improved(string critic, double trust, int steps)
+    [Theory]
+    [InlineData(0.6f, 0.4f, 0.7)]   // both components are known well: the one nearer to the critic's wish
+    [InlineData(0.999f, 0.001f, 0.2)] // the other is too faint to count
+    public void Plan_OfAMixture_TakesTheBestPointOfAnyComponentThatCounts(float first, float second, double from)
     {
-        _packages.Steered("better", FormattableString.Invariant($"{Parents("actor")}, 'improve': {{ 'critic': {{ 'package': '../{critic}' }}, 'trust': {trust}, 'steps': {steps} }}"));
+        const double trust = 0.2, deviation = 0.05;
+        _packages.Mixture("two", [0.2f, 0.7f], MathF.Log((float)deviation), [first, second]);
+        using (var bare = _packages.Load("two"))
+        {
+            Assert.All(Plan(bare.Policy, 1), a => Assert.Equal(0.2f, a, 1e-6f)); // the heaviest is what it does by itself
+        }
+
+        double radius = Math.Sqrt(2 * Math.Log(1 / trust));
+        float[] chunk = Improved("critic", trust, 1, "two");
+        Assert.All(chunk, a => Assert.Equal(from + (radius * deviation / Math.Sqrt(Width)), a, 1e-5));
+    }
+
+    [Fact]
+    public void Load_OfAMixtureWithTooFewWeights_SaysSo()
+    {
+        _packages.Mixture("two", [0.2f, 0.7f], 0, [0.5f, 0.3f, 0.2f]);
+        Assert.Contains("must be 3, as many as the output to 'log_weight' has", Assert.Throws<ConfigException>(() => _packages.Load("two")).Message, StringComparison.Ordinal);
+    }
+
+    private float[] Improved(string critic, double trust, int steps, string actor = "actor")
+    {
+        _packages.Steered("better", FormattableString.Invariant($"{Parents(actor)}, 'improve': {{ 'critic': {{ 'package': '../{critic}' }}, 'trust': {trust}, 'steps': {steps} }}"));
         using var tree = _packages.Load("better");
         return Plan(tree.Policy, 1);
     }

@@ -40,6 +40,56 @@ public sealed class RefuseTests : IDisposable
         Assert.Equal(0.5 / Math.Sqrt(0.1), ((GatedPolicy)tree.Policy).Signals[0], 1e-4);
     }
 
+    [Theory]
+    [InlineData("elements", 0.9f, 0.1f, 1.2, 1.3)]  // by hand: the nearest is (.5, .5), √(.4² + .4²)/√2 / .31623
+    [InlineData("whitened", 0.9f, 0.1f, 60, 65)]    // .8/√2 / .31623 across the line, √2 in the mean of two, over the floor of .02: 63.2
+    [InlineData("whitened", 0.44f, 0.44f, 0, 0.2)]  // on the line
+    public void Distance_Whitened_SeesWhatNeverCameTogether(string metric, float first, float second, double low, double high)
+    {
+        _packages.Denoiser("b", 0.5f, 0.01, "other");
+        float[] set = [.. Enumerable.Range(0, 11).SelectMany(i => new[] { i / 10f, i / 10f })];
+        Gate(1e9, parents: $"{Parents("a", "b")}, 'compose': {{ 'weights': [0.5, 0.5] }}", set: set, words: $", 'metric': '{metric}'");
+        using var tree = _packages.Load("gated");
+        tree.Policy.Plan([first, second], Whenever, new float[Width]);
+        Assert.InRange(((GatedPolicy)tree.Policy).Signals[0], low, high);
+    }
+
+    [Fact]
+    public void Tick_WhenAGateRefuses_TheRobotHolds()
+    {
+        Gate(0.2);
+        using var tree = _packages.Load("gated");
+        using var rig = new Control.Rig(rows: Rows, policy: new Seen(tree.Policy)).Driving();
+        ((Seen)rig.Policed).Offset = 5; // the sensor goes wrong
+        rig.Step(Rows + 2);
+        Assert.Equal((ControlState.Holding, HoldReason.PolicyRefused), (rig.Loop.State, rig.Loop.Reason));
+        Assert.True(rig.Robot.HoldsNow);
+    }
+
+    // One of the rig's two joints, as a sensor with an offset sees it.
+    private sealed class Seen(IPolicy policy) : IPolicy
+    {
+        private readonly float[] _observation = new float[1];
+
+        public float Offset { get; set; }
+
+        public PolicySpec Spec { get; } = policy.Spec with { Observation = [new("policy", 0, 2)] };
+
+        public string? LastFault => policy.LastFault;
+
+        public void Reset(ulong seed) => policy.Reset(seed);
+
+        public PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk)
+        {
+            _observation[0] = observation[0] + Offset;
+            return policy.Plan(_observation, Whenever, chunk); // the rig's clock stands, the policy's is the system's
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+
     [Fact]
     public void Refused_WithAFallback_LetsItPlanInstead()
     {
@@ -102,13 +152,13 @@ public sealed class RefuseTests : IDisposable
     public void Threshold_OfTooFewValues_SaysHowManyItTakes() => Assert.Contains(
         "it takes 99 or more", Assert.Throws<ArgumentException>(() => GateCalibration.Threshold(new double[98], 0.01)).Message, StringComparison.Ordinal);
 
-    private void Gate(double threshold, string fallback = "")
+    private void Gate(double threshold, string fallback = "", string? parents = null, float[]? set = null, string words = "")
     {
-        float[] set = [.. Enumerable.Range(0, 11).Select(i => i / 10f)];
+        set ??= [.. Enumerable.Range(0, 11).Select(i => i / 10f)];
         Directory.CreateDirectory(_packages.At("gated"));
         byte[] bytes = MemoryMarshal.AsBytes(set.AsSpan()).ToArray();
         File.WriteAllBytes(Path.Combine(_packages.At("gated"), "known.f32"), bytes);
-        _packages.Steered("gated", FormattableString.Invariant($"{Parents("a")}, 'refuse': {{ 'gates': [{{ 'signal': 'distance', 'threshold': {threshold}, 'coreset': 'known.f32' }}] {fallback} }}"),
+        _packages.Steered("gated", FormattableString.Invariant($"{parents ?? Parents("a")}, 'refuse': {{ 'gates': [{{ 'signal': 'distance', 'threshold': {threshold}, 'coreset': 'known.f32' {words} }}] {fallback} }}"),
             $", 'files': [{{ 'path': 'known.f32', 'sha256': '{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes))}' }}]");
     }
 }

@@ -125,6 +125,7 @@ public sealed class SteeredPackageTests : IDisposable
     [InlineData("'parents': [{ 'package': '../a' }], 'guide': { 'critic': { 'package': '../nowhere' } }", "there is no such file")]
     [InlineData("'parents': [{ 'package': '../a' }], 'refuse': { 'gates': [{ 'signal': 'energy', 'threshold': 1 }] }", "only a parent of kind 'energy'")]
     [InlineData("'parents': [{ 'package': '../a' }], 'refuse': { 'gates': [{ 'signal': 'distance', 'threshold': 1 }] }", "steering.refuse.gates[0].coreset is missing")]
+    [InlineData("'parents': [{ 'package': '../a' }], 'refuse': { 'gates': [{ 'signal': 'spread', 'threshold': 1, 'candidates': 3, 'metric': 'whitened' }] }", "steering.refuse.gates[0].metric is given, which only signal 'distance' reads")]
     [InlineData("'parents': [{ 'package': '../a' }], 'refuse': { 'gates': [{ 'signal': 'spread', 'threshold': 1 }] }", "no 'guide' draws two or more")]
     [InlineData("'parents': [{ 'package': '../a' }, { 'package': '../b' }], 'compose': { 'operator': 'or', 'weights': [0.5, 0.5] }", "is 'or', which follows densities along a path with noise; the driver, steering.parents[0], samples without. Choose one with solver 'ddpm'")]
     [InlineData("'parents': [{ 'package': '../a' }, { 'package': '../b' }], 'compose': { 'operator': 'and', 'weights': [0.5, 0.5] }", "is 'and', which follows densities along a path with noise")]
