@@ -28,6 +28,7 @@ internal sealed class RatioBound : IBenchmark
             """);
         bool holds = true;
         int outside = 0;
+        var less = new List<string>();
         foreach (string task in OnlineLearning.Tasks)
         {
             LearningRun[] ppo = [.. s_seeds.Select(seed => OnlineLearning.Ppo(task, seed))], spo = [.. s_seeds.Select(seed => OnlineLearning.Spo(task, seed))];
@@ -37,12 +38,13 @@ internal sealed class RatioBound : IBenchmark
             outside += leaves;
             bool one = stays == 0 && high >= 0;
             text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"| {task} | SPO less PPO | | | | {mean:F1} ({low:F1} to {high:F1}){(one ? "" : " **no**")} |"));
+            less.AddRange(mean < 0 ? [task] : []);
             holds &= one;
         }
 
         holds &= outside > 0;
         text.AppendLine();
-        text.AppendLine(holds ? "Holds: PPO leaves the bound, SPO never does, and no interval says that it earns less." : "Falls short where a line says **no**.");
+        text.AppendLine(holds ? $"Holds: PPO leaves the bound, SPO never does, and no interval says that it earns less. {(less.Count == 0 ? "" : $"But on {string.Join(" and ", less)} its mean is lower, and three seeds cannot tell whether that is chance.")}" : "Falls short where a line says **no**.");
         Bench.Report(Name, Trials.Shown(args), text.ToString());
         return holds ? 0 : 1;
     }
