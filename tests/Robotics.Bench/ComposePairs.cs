@@ -2,10 +2,8 @@ using System.Globalization;
 using System.Text;
 using Robotics.Lab;
 using Robotics.Lab.Commands;
-using Robotics.Learning.Networks;
 using Robotics.Numerics;
 using Robotics.Packages;
-using Robotics.Policies.Steering;
 using Robotics.Sim.Tasks;
 using static Robotics.Bench.DetourPolicies;
 
@@ -186,7 +184,7 @@ internal sealed class ComposePairs : IBenchmark
         return new EpisodeScore(valid ? 1 : 0, valid, 1, 1, 0, 0, 0, 0);
     })]);
 
-    private void Add(string task, string title, Evaluation first, Evaluation second, Evaluation composed, IReadOnlyList<WeightSearch> searches)
+    private void Add(string task, string title, Evaluation first, Evaluation second, Evaluation composed, List<WeightSearch> searches)
     {
         var parent = first.Best >= second.Best ? first : second;
         double[] differences = [.. composed.Scores.Zip(parent.Scores, (a, b) => a.Best - b.Best)];
