@@ -73,11 +73,11 @@ internal sealed class PushTRuns
         return PolicyPackage.Load(package);
     }
 
-    /// <summary>Scores a package on the hundred starts that no demonstration began from.</summary>
-    public static Evaluation Score(PolicyPackage package, SamplerSpec? sampler)
+    /// <summary>Scores a package on the starts that no demonstration began from.</summary>
+    public static Evaluation Score(PolicyPackage package, SamplerSpec? sampler, int episodes = Episodes)
     {
         string sentence = $"{package.Manifest.Name}, seed {package.Manifest.Trained?.Seed}";
-        using var line = new ProgressLine(sentence, Episodes);
+        using var line = new ProgressLine(sentence, episodes);
         return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), Episodes, FirstStart, Environment.ProcessorCount, line, CancellationToken.None);
     }
 

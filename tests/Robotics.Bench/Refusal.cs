@@ -20,7 +20,7 @@ internal sealed class Refusal : IBenchmark
 {
     private const int Calibration = 120, Judged = 60, Each = 20, Stored = 4000, Members = 5, Updates = 3000, Batch = 256;
     private const ulong FirstCalibration = 400_000;
-    private const double FalseAlarm = 0.01, Detected = 0.8;
+    private const double FalseAlarm = 0.01, Detected = 0.8, Whatever = 1e30;
     private const int Agent = 0, Pose = 6, Keypoints = 9, KeypointEnd = 27; // in PushT's signal frame
 
     private static readonly string[] s_signals = ["spread of 8", "distance, elements", "distance, whitened", "critics' deviation", "energy"];
@@ -53,13 +53,13 @@ internal sealed class Refusal : IBenchmark
         WriteCritic(Path.Combine(folder, "critic"), package.Manifest, set);
         Console.Error.WriteLine("critics trained");
         using var gated = Gated(Path.Combine(folder, "gated"), runs.Folder("diffusion", 1), coreset, [
-            new() { Signal = GateSignal.Spread, Threshold = double.MaxValue, Candidates = 8, Scale = [0.01f] },
-            new() { Signal = GateSignal.Distance, Threshold = double.MaxValue, Coreset = "known.f32" },
-            new() { Signal = GateSignal.Distance, Threshold = double.MaxValue, Coreset = "known.f32", Metric = GateMetric.Whitened },
-            new() { Signal = GateSignal.Ensemble, Threshold = double.MaxValue, Critic = new() { Package = "../critic" } },
+            new() { Signal = GateSignal.Spread, Threshold = Whatever, Candidates = 8, Scale = [0.01f] },
+            new() { Signal = GateSignal.Distance, Threshold = Whatever, Coreset = "known.f32" },
+            new() { Signal = GateSignal.Distance, Threshold = Whatever, Coreset = "known.f32", Metric = GateMetric.Whitened },
+            new() { Signal = GateSignal.Ensemble, Threshold = Whatever, Critic = new() { Package = "../critic" } },
         ]);
         runs.Package("energy", 1);
-        using var energy = Gated(Path.Combine(folder, "energy"), runs.Folder("energy", 1), [], [new() { Signal = GateSignal.Energy, Threshold = double.MaxValue }]);
+        using var energy = Gated(Path.Combine(folder, "energy"), runs.Folder("energy", 1), [], [new() { Signal = GateSignal.Energy, Threshold = Whatever }]);
         var calibration = Rollouts(task, package, FirstCalibration, Calibration);
         var judged = Rollouts(task, package, LabTask.FirstEvaluation, Judged);
         double[][] Sense(List<List<float[]>> episodes, Fault fault) =>

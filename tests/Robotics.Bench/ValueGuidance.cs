@@ -19,11 +19,13 @@ namespace Robotics.Bench;
 /// </remarks>
 internal sealed class ValueGuidance : IBenchmark
 {
-    private const int Rows = 4, Width = 2 * Rows, Rollouts = 1000, Updates = 12_000;
+    private const int Rows = 4, Width = 2 * Rows;
     private const ulong FirstRollout = 500_000;
 
     private static readonly int[] s_candidates = [1, 2, 5, 10, 30];
     private static readonly string[] s_families = ["diffusion", "flow", "energy"];
+
+    private int _rollouts = 1000, _updates = 12_000, _starts = PushTRuns.Episodes;
 
     public string Name => "push-t-guidance";
 
@@ -32,10 +34,15 @@ internal sealed class ValueGuidance : IBenchmark
     public int Run(string[] args)
     {
         var runs = PushTRuns.From(args);
+        if (args is [_, _, "--size", var rollouts, var updates, var starts])
+        {
+            (_rollouts, _updates, _starts) = (int.Parse(rollouts, CultureInfo.InvariantCulture), int.Parse(updates, CultureInfo.InvariantCulture), int.Parse(starts, CultureInfo.InvariantCulture));
+        }
+
         string folder = Directory.CreateTempSubdirectory("robotics-guidance-").FullName;
         try
         {
-            return Measure(runs, folder);
+            return Measure(runs, folder, args);
         }
         finally
         {
@@ -43,14 +50,14 @@ internal sealed class ValueGuidance : IBenchmark
         }
     }
 
-    private int Measure(PushTRuns runs, string folder)
+    private int Measure(PushTRuns runs, string folder, string[] args)
     {
         var parent = runs.Package("diffusion", 1).Manifest;
         var data = Collect(runs, out string quality);
         Console.Error.WriteLine($"{data}: {quality}");
-        using var iql = new Iql(data, new IqlOptions { Gamma = 0.95, Expectile = 0.7, CosineOver = Updates });
+        using var iql = new Iql(data, new IqlOptions { Gamma = 0.95, Expectile = 0.7, CosineOver = _updates });
         double[] figures = new double[iql.Columns.Count];
-        for (int update = 1; update <= Updates; update++)
+        for (int update = 1; update <= _updates; update++)
         {
             iql.Advance();
             if (update % 2000 == 0)
@@ -67,15 +74,15 @@ internal sealed class ValueGuidance : IBenchmark
         }
 
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Critic: IQL (two of 2 x 256, expectile 0.7, discount 0.95 per plan, {Updates} updates of 256) on {data.Count} plans of {data.Episodes} rollouts from seed {FirstRollout}: {quality}.");
-        text.AppendLine(CultureInfo.InvariantCulture, $"Judged: the policies of push-t-families, seed 1, none of which is in the data, {PushTRuns.Episodes} starts from seed {LabTask.FirstEvaluation}: solved (95 %, Wilson), mean best reward; ms per plan while the machine did other work besides. 'As packed' is the policy by itself; the energy's own package descends eight times and takes the lowest energy, at K = 1 it descends once.").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"Critic: IQL (two of 2 x 256, expectile 0.7, discount 0.95 per plan, {_updates} updates of 256) on {data.Count} plans of {data.Episodes} rollouts from seed {FirstRollout}: {quality}.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"Judged: the policies of push-t-families, seed 1, none of which is in the data, {_starts} starts from seed {LabTask.FirstEvaluation}: solved (95 %, Wilson), mean best reward; ms per plan while the machine did other work besides. 'As packed' is the policy by itself; the energy's own package descends eight times and takes the lowest energy, at K = 1 it descends once.").AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"| policy | as packed | {string.Join(" | ", s_candidates.Select(k => $"K = {k}"))} | random critic, K = 10 | K = 10 over as packed |");
         text.AppendLine($"|---|---|{string.Concat(Enumerable.Repeat("---|", s_candidates.Length))}---|---|");
         int lifted = 0;
         bool randomHelps = false;
         foreach (string family in s_families)
         {
-            var bare = PushTRuns.Score(runs.Package(family, 1), null);
+            var bare = PushTRuns.Score(runs.Package(family, 1), null, _starts);
             var guided = s_candidates.Select(k => Guided(runs, family, folder, "critic", k)).ToArray();
             var random = Guided(runs, family, folder, "random", 10);
             double lift = guided[Array.IndexOf(s_candidates, 10)].Success - bare.Success;
@@ -87,7 +94,7 @@ internal sealed class ValueGuidance : IBenchmark
 
         bool holds = lifted == s_families.Length && !randomHelps;
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"{(holds ? "Holds" : "Falls short")}: {lifted} of {s_families.Length} lifted by 10 points or more (3); a random critic {(randomHelps ? "does, too" : "does not")}.");
-        Bench.Report(Name, [], text.ToString());
+        Bench.Report(Name, [.. args.Skip(2)], text.ToString());
         return holds ? 0 : 1;
     }
 
@@ -97,7 +104,7 @@ internal sealed class ValueGuidance : IBenchmark
         return string.Create(CultureInfo.InvariantCulture, $"{score.Success:F2} ({low:F2} to {high:F2}), {score.Best:F3}, {score.PlanMs:F1} ms");
     }
 
-    private static Evaluation Guided(PushTRuns runs, string family, string folder, string critic, int candidates)
+    private Evaluation Guided(PushTRuns runs, string family, string folder, string critic, int candidates)
     {
         string at = Path.Combine(folder, "guided");
         PolicyPackage.WriteSteered(at, $"{family}, K = {candidates}", "", new()
@@ -105,11 +112,11 @@ internal sealed class ValueGuidance : IBenchmark
             Parents = [new() { Package = Path.GetRelativePath(at, runs.Folder(family, 1)) }],
             Guide = new() { Critic = new() { Package = $"../{critic}" }, Candidates = candidates },
         });
-        return PushTRuns.Score(PolicyPackage.Load(at), null);
+        return PushTRuns.Score(PolicyPackage.Load(at), null, _starts);
     }
 
     // Rollouts of good, middling and bad policies, and of each under noise that lasts a plan.
-    private static TransitionSet Collect(PushTRuns runs, out string quality)
+    private TransitionSet Collect(PushTRuns runs, out string quality)
     {
         (string Method, ulong Seed)[] behaviours = [("diffusion", 2), ("flow", 2), ("energy", 2), ("weak", 1)];
         double[] noises = [0, 0.05, 0.15];
@@ -118,10 +125,10 @@ internal sealed class ValueGuidance : IBenchmark
         using var table = new PushT();
         var builder = new TransitionSetBuilder(40, Width);
         var solved = new double[behaviours.Length, noises.Length];
-        int each = Rollouts / behaviours.Length / noises.Length;
+        int each = _rollouts / behaviours.Length / noises.Length;
         var own = new Normalizer(runs.Package("diffusion", 1).Manifest.Action.Normalization!, Width); // of the judged policies: all learned from the same data
         var random = new SeededRandom(3);
-        using (var line = new ProgressLine("rollouts", Rollouts))
+        using (var line = new ProgressLine("rollouts", _rollouts))
         {
             for (int r = 0; r < each * behaviours.Length * noises.Length; r++)
             {
