@@ -55,7 +55,7 @@ internal static class JudgeCommand
     public static Verdict Run(
         string policy, string? against, ILearningTask task, RecordedTransitions records, string dynamics, int episodes, FittedQOptions options, string page, CancellationToken cancellation)
     {
-        var ranges = dynamics == "usual" ? DynamicsRanges.Usual.Restricted(task) : DynamicsRanges.Parse(dynamics, "--dynamics");
+        var ranges = dynamics == "usual" ? DynamicsRanges.Usual.Restricted(task) : DynamicsRanges.Parse(dynamics, "range of the judge");
         using var simulator = new VectorEnvironment(task, new() { Count = Math.Min(episodes, 10), Dynamics = ranges });
         var wanted = Look(policy);
         var present = against is null ? null : Look(against);

@@ -22,6 +22,7 @@ internal static class LoopCommand
         var broker = new Option<string?>("--broker") { Description = "of the robot", HelpName = "URL" };
         var gap = new Option<string>("--gap") { Description = "how the simulated robot differs from the simulator that is learned in, for example gravity=2", DefaultValueFactory = _ => "" };
         var dynamics = new Option<string>("--dynamics") { Description = "what differs in the simulator that is learned in", DefaultValueFactory = _ => "" };
+        var range = new Option<string>("--range") { Description = "dynamics that the robot may have, which the judge's simulator draws from: NAME=LOW..HIGH, or 'usual'", DefaultValueFactory = _ => "usual" };
         var minutes = new Option<double>("--minutes") { Description = "that the first policy drives and is recorded", DefaultValueFactory = _ => 20 };
         var again = new Option<double>("--again") { Description = "minutes that the new one drives", DefaultValueFactory = _ => 5 };
         var method = new Option<string>("--method") { Description = "that learns from the records: h2o or rlpd (with the simulator), iql or td3bc (without)", DefaultValueFactory = _ => "h2o" };
@@ -41,7 +42,7 @@ internal static class LoopCommand
             Example:
               robotics-lab loop models/policy-0 --task runner --gap gravity=2 --run runs/loop
             """)
-        { policy, task, run, robot, broker, gap, dynamics, minutes, again, method, steps, set, episodes, seed, anyway, program };
+        { policy, task, run, robot, broker, gap, dynamics, range, minutes, again, method, steps, set, episodes, seed, anyway, program };
         command.SetGuardedAction(async (parsed, cancellation) =>
         {
             var which = LearningTasks.Named(parsed.GetValue(task)!);
@@ -94,7 +95,7 @@ internal static class LoopCommand
 
             // 3. Judge.
             string package = Path.Combine(learned, "package");
-            var verdict = JudgeCommand.Run(package, first, which, records, "usual", parsed.GetValue(episodes), new FittedQOptions { Seed = drawn }, Path.Combine(folder, "verdict.html"), cancellation);
+            var verdict = JudgeCommand.Run(package, first, which, records, parsed.GetValue(range)!, parsed.GetValue(episodes), new FittedQOptions { Seed = drawn }, Path.Combine(folder, "verdict.html"), cancellation);
             Console.WriteLine($"{(verdict.Worse ? "not deployed" : "deployed")}: {verdict.Reason}");
 
             // 4. Drive again.
