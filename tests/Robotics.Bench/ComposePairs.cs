@@ -16,7 +16,7 @@ namespace Robotics.Bench;
 internal sealed class ComposePairs : IBenchmark
 {
     private const int Searched = 50, Judged = 100, JudgedPaths = 1000, Parts = 5, Seeds = 1;
-    private const ulong SearchSeed = 200_000;
+    private const ulong SearchSeed = 600_000;
     private const double Sigma = 0.08;
 
     private static readonly Training s_weak = Training.Cards with { Updates = Training.Cards.Updates / 4 };
@@ -36,7 +36,7 @@ internal sealed class ComposePairs : IBenchmark
         OnPushT(PushTRuns.From(args));
         OnDetour();
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Weights: {Parts + 1} of them on {Searched} starts (PushT from seed {SearchSeed}; Detour situations of seeds 7001 on), smoothed over their neighbours, the best taken; judged on others (PushT: {Judged} from seed {LabTask.FirstEvaluation}; Detour: {JudgedPaths} of seed 299, {Seeds} training seed{(Seeds == 1 ? "" : "s, each with a search of its own, together")}). Same starts and same noise for parents and composition.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"Weights: {Parts + 1} of them on {Searched} starts (PushT from seed {SearchSeed}; Detour situations of seeds 7001 on), smoothed over their neighbours, the best taken; judged on others (PushT: {Judged} from seed {PushTRuns.FirstStart}; Detour: {JudgedPaths} of seed 299, {Seeds} training seed{(Seeds == 1 ? "" : "s, each with a search of its own, together")}). Same starts and same noise for parents and composition.");
         text.AppendLine("PushT: mean best reward (share solved). Detour: share of valid paths. Difference: composed less the better parent, with the 95 % interval of the paired differences.");
         text.AppendLine().AppendLine("| task | parents | first | second | composed | weight of the first | difference | | search |").AppendLine("|---|---|---|---|---|---|---|---|---|");
         _rows.ForEach(row => text.AppendLine(row));

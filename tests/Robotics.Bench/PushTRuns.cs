@@ -78,7 +78,7 @@ internal sealed class PushTRuns
     {
         string sentence = $"{package.Manifest.Name}, seed {package.Manifest.Trained?.Seed}";
         using var line = new ProgressLine(sentence, episodes);
-        return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), Episodes, FirstStart, Environment.ProcessorCount, line, CancellationToken.None);
+        return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), episodes, FirstStart, Environment.ProcessorCount, line, CancellationToken.None);
     }
 
     /// <summary>Packs an ensemble that judges the first rows of what a policy plans.</summary>

@@ -14,11 +14,11 @@ namespace Robotics.Bench;
 
 /// <summary>Which signals tell a situation that a PushT policy should not act in: each gate at 1 % false alarms, and several together.</summary>
 /// <remarks>Everything goes through packages and <see cref="GatedPolicy"/>. Known situations are those that the policy gets itself into;
-/// thresholds are the conformal ones of 120 episodes, false alarms are counted in others. That a refusal holds the robot is a test
+/// thresholds are the conformal ones of 60 episodes, false alarms are counted in others. That a refusal holds the robot is a test
 /// (<c>RefuseTests</c>).</remarks>
 internal sealed class Refusal : IBenchmark
 {
-    private const int Calibration = 120, Judged = 60, Each = 20, Stored = 4000, Members = 5, Updates = 3000, Batch = 256;
+    private const int Calibration = 60, Judged = 40, Each = 10, Stored = 2000, Members = 5, Updates = 1000, Batch = 256;
     private const ulong FirstCalibration = 400_000;
     private const double FalseAlarm = 0.01, Detected = 0.8, Whatever = 1e30;
     private const int Agent = 0, Pose = 6, Keypoints = 9, KeypointEnd = 27; // in PushT's signal frame

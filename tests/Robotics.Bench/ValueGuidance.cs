@@ -75,7 +75,7 @@ internal sealed class ValueGuidance : IBenchmark
 
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"Critic: IQL (two of 2 x 256, expectile 0.7, discount 0.95 per plan, {_updates} updates of 256) on {data.Count} plans of {data.Episodes} rollouts from seed {FirstRollout}: {quality}.");
-        text.AppendLine(CultureInfo.InvariantCulture, $"Judged: the policies of push-t-families, seed 1, none of which is in the data, {_starts} starts from seed {LabTask.FirstEvaluation}: solved (95 %, Wilson), mean best reward; ms per plan while the machine did other work besides. 'As packed' is the policy by itself; the energy's own package descends eight times and takes the lowest energy, at K = 1 it descends once.").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"Judged: the policies of push-t-families, seed 1, none of which is in the data, {_starts} starts from seed {PushTRuns.FirstStart}: solved (95 %, Wilson), mean best reward; ms per plan while the machine did other work besides. 'As packed' is the policy by itself; the energy's own package descends eight times and takes the lowest energy, at K = 1 it descends once.").AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"| policy | as packed | {string.Join(" | ", s_candidates.Select(k => $"K = {k}"))} | random critic, K = 10 | K = 10 over as packed |");
         text.AppendLine($"|---|---|{string.Concat(Enumerable.Repeat("---|", s_candidates.Length))}---|---|");
         int lifted = 0;
@@ -107,7 +107,7 @@ internal sealed class ValueGuidance : IBenchmark
     private Evaluation Guided(PushTRuns runs, string family, string folder, string critic, int candidates)
     {
         string at = Path.Combine(folder, "guided");
-        PolicyPackage.WriteSteered(at, $"{family}, K = {candidates}", "", new()
+        PolicyPackage.WriteSteered(at, $"{family}-{candidates}", "", new()
         {
             Parents = [new() { Package = Path.GetRelativePath(at, runs.Folder(family, 1)) }],
             Guide = new() { Critic = new() { Package = $"../{critic}" }, Candidates = candidates },
@@ -119,7 +119,7 @@ internal sealed class ValueGuidance : IBenchmark
     private TransitionSet Collect(PushTRuns runs, out string quality)
     {
         (string Method, ulong Seed)[] behaviours = [("diffusion", 2), ("flow", 2), ("energy", 2), ("weak", 1)];
-        double[] noises = [0, 0.05, 0.15];
+        double[] noises = [0, 0.01, 0.03];
         OnnxPolicy[] policies = [.. behaviours.Select(one => OnnxPolicy.Load(runs.Package(one.Method, one.Seed), new OnnxOptions()))];
         var manifests = behaviours.Select(one => runs.Package(one.Method, one.Seed).Manifest).ToArray();
         using var table = new PushT();
@@ -140,7 +140,7 @@ internal sealed class ValueGuidance : IBenchmark
 
         Array.ForEach(policies, policy => policy.Dispose());
         quality = string.Join("; ", behaviours.Select((one, b) => string.Create(CultureInfo.InvariantCulture,
-            $"{one.Method} {one.Seed} solved {string.Join(" / ", noises.Select((_, n) => solved[b, n].ToString("F2", CultureInfo.InvariantCulture)))}"))) + " with noise of 0 / 0.05 / 0.15 of the action's range";
+            $"{one.Method} {one.Seed} solved {string.Join(" / ", noises.Select((_, n) => solved[b, n].ToString("F2", CultureInfo.InvariantCulture)))}"))) + " with noise of 0 / 0.01 / 0.03 of the action's range";
         return builder.Build();
     }
 

@@ -10,7 +10,7 @@ namespace Robotics.Lab.Commands;
 /// <summary><c>robotics-lab compose</c>: several policies as one, with weights that were given or searched on a simulator.</summary>
 internal static class ComposeCommand
 {
-    private const ulong FirstSearch = 200_000; // not those of 'eval', nor those of 'collect'
+    private const ulong FirstSearch = 600_000; // none that anything is judged on, nor those of 'collect'
     private const long MostWeightings = 1000;
 
     public static Command Create()

@@ -22,7 +22,7 @@ public sealed class ComposeCommandTests : IDisposable
         string[] search = ["--search", "--task", "detour", "--parts", "2", "--episodes", "4", "--threads", "1", "--out", "both", "--picture", "curve.svg"];
         var (code, output, errors) = LabProcess.Run(_folder.Path, ["compose", .. both, .. search]);
         Assert.True(code == 0, errors);
-        Assert.Contains("3 weightings x 4 starts of detour from seed 200000: 12 episodes, 12 plans, ", output, StringComparison.Ordinal);
+        Assert.Contains("3 weightings x 4 starts of detour from seed 600000: 12 episodes, 12 plans, ", output, StringComparison.Ordinal);
         Assert.Contains("composed (convex 0.5 / 0.5)", errors, StringComparison.Ordinal);
         Assert.Contains("<polyline", File.ReadAllText(_folder.At("curve.svg")), StringComparison.Ordinal);
         var package = PolicyPackage.Load(_folder.At("both"));
