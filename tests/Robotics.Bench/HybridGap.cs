@@ -58,7 +58,7 @@ internal sealed class HybridGap : IBenchmark
         }
 
         text.AppendLine(holds ? "Holds: at least 10 % above each, in every row (with no gap: at most 5 % below mixed batches)." : "Falls short where a line says **no**.");
-        Bench.Report(only is null ? Name : $"{Name}-{only}", Trials.Shown(args), text.ToString());
+        Bench.Report(Name, Trials.Shown(args), text.ToString());
         return holds ? 0 : 1;
     }
 

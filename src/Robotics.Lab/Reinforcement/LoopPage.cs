@@ -45,7 +45,7 @@ internal sealed class LoopPage
         Line($"<h1>{_task.Name}: deploy, record, learn, judge, deploy</h1><p><b>{Escape(Sentence)}</b></p>{Picture()}<table>");
         Line($"<tr><th>1 drive and record</th><td>{Escape(_before.ToString())}</td></tr>");
         Line($"<tr><th>2 learn</th><td>{_config.Method}, {_config.Run.Steps} steps, {(_config.Dynamics.Length == 0 ? "nominal simulator" : "simulator with " + Escape(_config.Dynamics))}; settings <code>{Escape(_config.Settings.ToJsonString())}</code></td></tr>");
-        Line($"<tr><th>3 judge</th><td>{Escape(_verdict.Reason)} <a href=\"verdict.html\">The whole verdict</a></td></tr>");
+        Line($"<tr><th>3 judge</th><td>{(_verdict.Worse ? _after is null ? "Not deployed. " : "Not to be deployed, and deployed all the same because somebody said so (--anyway). " : "")}{Escape(_verdict.Reason)} <a href=\"verdict.html\">The whole verdict</a></td></tr>");
         Line($"<tr><th>4 drive again</th><td>{(_after is null ? "not deployed" : Escape(_after.ToString()))}</td></tr></table>");
         Line($"<p><small>Robot: <code>{Escape(string.Join(' ', _drives.Robot))}</code>{(_gap.Length > 0 ? $", which differs from the simulator learned in by {Escape(_gap)}" : "")}. Returns are of whole episodes, without discount, from the recorded signals. Command: <code>{Escape(_config.Command)}</code></small></p></html>");
         return html.ToString();
