@@ -87,7 +87,7 @@ internal static class LoopCommand
                 // Nobody looks at the robot while learning: its evaluations are those of the judge and of the road.
                 Run = new RunOptions { Steps = parsed.GetValue(steps), EvaluationEpisodes = 0, Seed = drawn }.Checked("command line"),
             };
-            int code = Learn(config, records, learned, $"{which.Name}-{learning.Name}", cancellation);
+            int code = ReinforcementRun.Execute(config, records, learned, $"{which.Name}-{learning.Name}", cancellation);
             if (code != ExitCode.Done)
             {
                 return code;
@@ -113,17 +113,5 @@ internal static class LoopCommand
             return newer is null ? ExitCode.Failed : ExitCode.Done;
         });
         return command;
-    }
-
-    private static int Learn(ReinforcementConfig config, RecordedTransitions records, string folder, string name, CancellationToken cancellation)
-    {
-        try
-        {
-            return ReinforcementRun.Execute(config, records, folder, name, cancellation);
-        }
-        catch (InvalidOperationException error)
-        {
-            throw new IOException(error.Message, error);
-        }
     }
 }

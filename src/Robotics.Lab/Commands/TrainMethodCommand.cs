@@ -81,15 +81,7 @@ internal static class TrainMethodCommand
                 }.Checked("command line"),
             };
             string policy = parsed.GetValue(name) ?? $"{which}-{method.Name}";
-            try
-            {
-                return Task.FromResult(ReinforcementRun.Execute(config, records, parsed.GetValue(run)!.FullName, policy, cancellation));
-            }
-            catch (InvalidOperationException error)
-            {
-                // A number that is none, from the task or from a loss: the message says which, and the checkpoint is from before.
-                throw new IOException(error.Message, error);
-            }
+            return Task.FromResult(ReinforcementRun.Execute(config, records, parsed.GetValue(run)!.FullName, policy, cancellation));
         });
         return command;
     }

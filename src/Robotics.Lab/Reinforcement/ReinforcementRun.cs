@@ -21,6 +21,7 @@ internal static class ReinforcementRun
     /// <param name="name">Of the policy.</param>
     /// <param name="cancellation">Stops between two rounds.</param>
     /// <returns>The exit code.</returns>
+    /// <exception cref="IOException">The task or a loss gave no number; the checkpoint is from before.</exception>
     public static int Execute(ReinforcementConfig config, RecordedTransitions? records, string folder, string name, CancellationToken cancellation)
     {
         var method = LearningMethod.Named(config.Method);
@@ -30,10 +31,16 @@ internal static class ReinforcementRun
         using var learner = method.Create(new(simulator, records?.Set, folder, config.Run.CheckpointEvery), config.Options(method));
         var trainer = new ReinforcementTrainer(learner, robot, config.Run, folder);
         config.Save(folder);
-        using (var line = new ProgressLine(method.From.HasFlag(LearnsFrom.Simulator) ? "steps" : "updates", config.Run.Steps))
+        try
         {
+            using var line = new ProgressLine(method.From.HasFlag(LearnsFrom.Simulator) ? "steps" : "updates", config.Run.Steps);
             trainer.Run(new Each(progress => line.Report(progress.Step, string.Create(CultureInfo.InvariantCulture,
                 $"{Told(learner.Columns, progress.Values)}evaluated {progress.Evaluation:g4}  {progress.StepsPerSecond:F0}/s"))), cancellation);
+        }
+        catch (InvalidOperationException error)
+        {
+            // A number that is none, from the task or from a loss: the message says which.
+            throw new IOException(error.Message, error);
         }
 
         if (learner.Steps < config.Run.Steps)
