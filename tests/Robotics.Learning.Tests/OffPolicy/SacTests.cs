@@ -15,15 +15,15 @@ public sealed class SacTests : IDisposable
     [Fact]
     public void Run_OnThePendulum_SwingsItUp()
     {
-        // A short version of what the trial online-learning shows: past the point where it has found the way up.
+        // A short version of what the trial online-learning shows.
         using var environment = new TinyPendulum(1);
         using var evaluation = new TinyPendulum(10);
         using var sac = new Sac(environment, new SacOptions { Hidden = [64, 64], Batch = 64, LearningRate = 2e-3, RandomSteps = 500, Seed = 1 });
         double before = Rollout.Returns(evaluation, sac.Actor, 20, seed: 5).Average();
-        double after = new ReinforcementTrainer(sac, evaluation, new RunOptions { Steps = 3500, EvaluateEvery = 3500, EvaluationEpisodes = 20 }, null)
+        double after = new ReinforcementTrainer(sac, evaluation, new RunOptions { Steps = 5000, EvaluateEvery = 5000, EvaluationEpisodes = 20 }, null)
             .Run(cancellation: TestContext.Current.CancellationToken);
         TestContext.Current.SendDiagnosticMessage($"{before} to {after}");
-        Assert.True(after > -500 && after > before + 500, $"the return went from {before} to {after}");
+        Assert.True(after > -250 && after > before + 500, $"the return went from {before} to {after}");
     }
 
     [Theory]
