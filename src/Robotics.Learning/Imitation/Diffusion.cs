@@ -45,14 +45,14 @@ public sealed class Diffusion : IImitation, IDisposable
         var noise = randn(chunk.shape, generator: random);                                                // [B, H, Da]
         var signal = _signal[t].reshape(-1, 1, 1);                                                        // [B, 1, 1]
         var spread = _spread[t].reshape(-1, 1, 1);                                                        // [B, 1, 1]
-        var noisy = (signal * chunk) + (spread * noise);                                                  // [B, H, Da]
+        var noisy = (signal * chunk).Plus(spread * noise);                                                // [B, H, Da]
         var target = _prediction switch
         {
             Prediction.Epsilon => noise,
             Prediction.Sample => chunk,
-            _ => (signal * noise) - (spread * chunk),
+            _ => (signal * noise).Minus(spread * chunk),
         };
-        var error = Network.forward(noisy, t.to(ScalarType.Float32), condition) - target;                 // [B, H, Da]
+        var error = Network.forward(noisy, t.to(ScalarType.Float32), condition).Minus(target);              // [B, H, Da]
         return Masked.MeanSquare(error, valid).MoveToOuterDisposeScope();
     }
 

@@ -37,10 +37,11 @@ public sealed class EquilibriumMatching : IImitation
         using var scope = NewDisposeScope();
         var gamma = rand([chunk.shape[0], 1, 1], generator: random);                  // [B, 1, 1]
         var noise = randn(chunk.shape, generator: random);                            // [B, H, Da]
-        var point = (gamma * chunk) + ((1 - gamma) * noise);                          // [B, H, Da]
-        var steepness = Network.Spec.Head == NetworkHead.Action ? 1 - gamma : Slope * ((1 - gamma) / Flat).clamp_max(1); // [B, 1, 1]
+        var rest = gamma.OneMinus();                                                  // [B, 1, 1], share of noise
+        var point = (gamma * chunk).Plus(rest * noise);                               // [B, H, Da]
+        var steepness = Network.Spec.Head == NetworkHead.Action ? rest : rest.Times(1.0 / Flat).AtMost(1).Times(Slope); // [B, 1, 1]
         var (_, gradient) = Network.EnergyGradient(point, condition, keepGraph: true);
-        var error = gradient - (steepness * (noise - chunk));                         // [B, H, Da]
+        var error = gradient.Minus(steepness * noise.Minus(chunk));                   // [B, H, Da]
         return Masked.MeanSquare(error, valid).MoveToOuterDisposeScope();
     }
 }

@@ -47,14 +47,14 @@ public sealed class FlowMatching : IImitation
         ArgumentNullException.ThrowIfNull(chunk);
         using var scope = NewDisposeScope();
         var u = rand([chunk.shape[0]], generator: random);                       // [B]
-        var s = _times == FlowTime.Uniform ? u : 0.999f * (1 - u.pow(2 / 3f));   // [B]
+        var s = _times == FlowTime.Uniform ? u : u.Power(2 / 3.0).OneMinus().Times(0.999); // [B]
         var along = s.reshape(-1, 1, 1);                                         // [B, 1, 1]
         var noise = randn(chunk.shape, generator: random);                       // [B, H, Da]
-        var point = ((1 - along) * noise) + (along * chunk);                     // [B, H, Da]
-        var error = Network.forward(point, s, condition) - (chunk - noise);      // [B, H, Da]
+        var point = (along.OneMinus() * noise).Plus(along * chunk);              // [B, H, Da]
+        var error = Network.forward(point, s, condition).Minus(chunk.Minus(noise)); // [B, H, Da]
         if (Network.Spec.Head == NetworkHead.Action)
         {
-            error *= 1 - along;
+            error *= along.OneMinus();
         }
 
         return Masked.MeanSquare(error, valid).MoveToOuterDisposeScope();

@@ -25,7 +25,7 @@ public sealed class LeastSquares : IImitation
     public Tensor Loss(Tensor condition, Tensor chunk, Tensor valid, Generator random)
     {
         using var scope = NewDisposeScope();
-        var error = Network.forward(zeros_like(chunk), null, condition) - chunk;  // [B, H, Da]
+        var error = Network.forward(zeros_like(chunk), null, condition).Minus(chunk);  // [B, H, Da]
         return Masked.MeanSquare(error, valid).MoveToOuterDisposeScope();
     }
 }

@@ -92,7 +92,7 @@ public sealed class UnrolledEnergy : IImitation
         long batch = chunk.shape[0];
         long steps = _options.Steps + randint(_options.ExtraSteps + 1, [1], dtype: ScalarType.Int64, generator: random).item<long>();
         double r = _options.StepJitter;
-        var size = (float)_options.StepSize * (((float)(r - (1 / r)) * rand([batch, 1, 1], generator: random)) + (float)(1 / r));
+        var size = rand([batch, 1, 1], generator: random).Times(r - (1 / r)).Plus(1 / r).Times(_options.StepSize);
         var x = randn(chunk.shape, generator: random);                                             // [B, H, Da]
         var velocity = zeros_like(x);                                                              // [B, H, Da]
         var loss = zeros([]);
@@ -106,13 +106,13 @@ public sealed class UnrolledEnergy : IImitation
 
             double fall = 0.5 * (1 + Math.Cos(Math.PI * i / Math.Max(steps - 1, 1)));
             double sigma = _options.LastNoise + ((_options.FirstNoise - _options.LastNoise) * fall);
-            x = sigma > 0 ? x + ((float)sigma * randn(chunk.shape, generator: random)) : x;
+            x = sigma > 0 ? x.Plus(randn(chunk.shape, generator: random).Times(sigma)) : x;
             var (_, gradient) = Network.EnergyGradient(x, condition, keepGraph: counts || !_options.Detach);
-            velocity = ((float)_options.Momentum * velocity) - (size * gradient);
-            x = x + velocity;
-            loss = counts ? loss + Masked.MeanSquare(x - chunk, valid) : loss;
+            velocity = velocity.Times(_options.Momentum).Minus(size * gradient);
+            x = x.Plus(velocity);
+            loss = counts ? loss.Plus(Masked.MeanSquare(x.Minus(chunk), valid)) : loss;
         }
 
-        return (_options.LastStepOnly ? loss : loss / steps).MoveToOuterDisposeScope();
+        return (_options.LastStepOnly ? loss : loss.Times(1.0 / steps)).MoveToOuterDisposeScope();
     }
 }

@@ -19,22 +19,22 @@ public sealed class TorchOperations(Func<WeightSpec, Tensor> weights) : IOperati
 
     /// <inheritdoc/>
     public Tensor Linear(Tensor x, Tensor weight, Tensor bias) =>
-        x.dim() == 2 ? addmm(bias, x, weight, 1, 1) : matmul(x, weight).add_(bias);
+        x.dim() == 2 ? addmm(bias, x, weight, 1, 1) : matmul(x, weight).Gather(bias);
 
     /// <inheritdoc/>
     public Tensor MatMul(Tensor a, Tensor b) => matmul(a, b);
 
     /// <inheritdoc/>
-    public Tensor Add(Tensor a, Tensor b) => a + b;
+    public Tensor Add(Tensor a, Tensor b) => a.Plus(b);
 
     /// <inheritdoc/>
     public Tensor Mul(Tensor a, Tensor b) => a * b;
 
     /// <inheritdoc/>
-    public Tensor Scale(Tensor x, double factor) => x * (float)factor;
+    public Tensor Scale(Tensor x, double factor) => x.Times(factor);
 
     /// <inheritdoc/>
-    public Tensor Shift(Tensor x, double offset) => x + (float)offset;
+    public Tensor Shift(Tensor x, double offset) => x.Plus(offset);
 
     /// <inheritdoc/>
     public Tensor Relu(Tensor x) => F.relu(x);
@@ -77,7 +77,7 @@ public sealed class TorchOperations(Func<WeightSpec, Tensor> weights) : IOperati
 
     /// <inheritdoc/>
     public (Tensor Value, Tensor InverseDeviation) Normalize(Tensor x, double epsilon) =>
-        (F.layer_norm(x, [x.shape[^1]], null, null, epsilon), (x.var([-1L], unbiased: false, keepdim: true) + (float)epsilon).rsqrt());
+        (F.layer_norm(x, [x.shape[^1]], null, null, epsilon), x.var([-1L], unbiased: false, keepdim: true).Plus(epsilon).rsqrt());
 
     /// <inheritdoc/>
     public Tensor LayerNorm(Tensor x, Tensor gain, Tensor bias, double epsilon = 1e-5) =>

@@ -43,15 +43,15 @@ public sealed class AveragedAdamW : IDisposable
         using var scope = NewDisposeScope();
         var gradient = _network.FlatGradient;
         var norm = gradient.norm();
-        gradient.mul_((_options.GradientClip / (norm + 1e-6f)).clamp_max(1));
+        gradient.mul_(norm.Plus(1e-6).reciprocal().Times(_options.GradientClip).AtMost(1));
         Updates++;
         double first = 1 - Math.Pow(_options.Beta1, Updates), second = 1 - Math.Pow(_options.Beta2, Updates);
-        _network.Flat.mul_((float)(1 - (learningRate * _options.WeightDecay)));
-        _mean.mul_((float)_options.Beta1).add_(gradient, (float)(1 - _options.Beta1));
-        _square.mul_((float)_options.Beta2).addcmul_(gradient, gradient, (float)(1 - _options.Beta2));
-        var root = _square.sqrt().div_((float)Math.Sqrt(second)).add_(1e-8f);
-        _network.Flat.addcdiv_(_mean, root, (float)(-learningRate / first));
-        Average.lerp_(_network.Flat, (float)(1 - AverageDecay.At(Updates - 1, _options.AveragePower)));
+        _network.Flat.Shrink(1 - (learningRate * _options.WeightDecay));
+        _mean.Shrink(_options.Beta1).Gather(gradient, 1 - _options.Beta1);
+        _square.Shrink(_options.Beta2).GatherProduct(gradient, gradient, 1 - _options.Beta2);
+        var root = _square.sqrt().Shrink(1 / Math.Sqrt(second)).Plus(1e-8);
+        _network.Flat.GatherQuotient(_mean, root, -learningRate / first);
+        Average.Approach(_network.Flat, 1 - AverageDecay.At(Updates - 1, _options.AveragePower));
         gradient.zero_();
         return norm.MoveToOuterDisposeScope();
     }

@@ -97,7 +97,7 @@ public sealed class Trainer : IDisposable
                 _conditions.index_select(0, rows), _chunks.index_select(0, rows), _valid.index_select(0, rows), random);
             loss.backward();
             var norm = _optimizer.Step(rate);
-            losses.add_(loss.detach());
+            losses.Gather(loss.detach());
             if (Step % _options.LogEvery == 0 || Step == _options.Steps)
             {
                 long lines = Step % _options.LogEvery is > 0 and var rest ? rest : Math.Min(_options.LogEvery, Step);

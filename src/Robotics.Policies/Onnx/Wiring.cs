@@ -421,7 +421,9 @@ internal sealed class Wiring : IDisposable
 
             int length = inputs[0].Length;
             bool framed = group.History?.Layout != "term" && group.Terms.All(term => term.History is null);
-            var normalizer = Normalizer(group.Normalization, length, framed ? group.History?.Length ?? 1 : 1, $"observations[{g}].normalization");
+            int frames = framed ? group.History?.Length ?? 1 : 1;
+            _check.That(length % frames == 0, $"observations[{g}].history.length", $"is {frames}, but {inputs[0].At} takes {length} elements, which are not as many equal frames");
+            var normalizer = Normalizer(group.Normalization, length, frames, $"observations[{g}].normalization");
             foreach ((_, var tensor, int each, string at) in inputs)
             {
                 _check.That(each == length, "", $"{at} takes {each} elements of group '{group.Name}', {inputs[0].At} takes {length}; both read the same group");
