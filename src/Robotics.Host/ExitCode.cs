@@ -21,6 +21,9 @@ public static class ExitCode
     /// <summary>Interrupted before anything was running.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>What the program is called: the beginning of every line it says about something wrong. Set once, before anything is parsed.</summary>
+    public static string Program { get; set; } = "robotics";
+
     /// <summary>Gives a command its action: what a person got wrong becomes one message and code 2, what the world got wrong
     /// one message and code 1.</summary>
     public static void SetGuardedAction(this Command command, Func<ParseResult, CancellationToken, Task<int>> action)
@@ -44,12 +47,12 @@ public static class ExitCode
     }
 
     /// <summary>Says what is wrong with a command line, and where help is.</summary>
-    public static int WrongUsage(ParseResult parsed, string program)
+    public static int WrongUsage(ParseResult parsed)
     {
         ArgumentNullException.ThrowIfNull(parsed);
         foreach (var error in parsed.Errors)
         {
-            Console.Error.WriteLine($"{program}: {error.Message}");
+            Console.Error.WriteLine($"{Program}: {error.Message}");
         }
 
         string path = "";
@@ -58,7 +61,7 @@ public static class ExitCode
             path = $"{command.Command.Name} {path}";
         }
 
-        Console.Error.WriteLine($"See '{program} {path}--help'.");
+        Console.Error.WriteLine($"See '{Program} {path}--help'.");
         return BadInput;
     }
 
@@ -74,7 +77,7 @@ public static class ExitCode
 
     private static int Say(string message, int code)
     {
-        Console.Error.WriteLine("robotics: " + message);
+        Console.Error.WriteLine($"{Program}: {message}");
         return code;
     }
 }

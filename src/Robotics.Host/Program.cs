@@ -33,7 +33,7 @@ LongHelp.Install(root);
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    return ExitCode.WrongUsage(parsed, "robotics");
+    return ExitCode.WrongUsage(parsed);
 }
 
 // Ctrl-C stops the robot first: commands get a token and this long to bring everything to rest.

@@ -3,6 +3,7 @@ using System.Globalization;
 using Robotics.Host;
 using Robotics.Lab.Commands;
 
+ExitCode.Program = "robotics-lab";
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var root = new RootCommand("""
     Trains policies: on demonstrations, in a simulator, on records of a robot; and measures what came of it.
@@ -35,7 +36,7 @@ LongHelp.Install(root);
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)
 {
-    return ExitCode.WrongUsage(parsed, "robotics-lab");
+    return ExitCode.WrongUsage(parsed);
 }
 
 return await parsed.InvokeAsync(new InvocationConfiguration

@@ -142,7 +142,7 @@ public sealed class BadDataTests : IDisposable
     private static void OneError(int code, string errors, params string[] named)
     {
         Assert.True(code == 2, $"code {code}\n{errors}");
-        Assert.Single(errors.Split('\n'), line => line.StartsWith("robotics: ", StringComparison.Ordinal));
+        Assert.Single(errors.Split('\n'), line => line.StartsWith("robotics-lab: ", StringComparison.Ordinal));
         Assert.DoesNotContain("   at ", errors, StringComparison.Ordinal); // no stack trace
         Assert.All(named, word => Assert.Contains(word, errors, StringComparison.Ordinal));
     }
