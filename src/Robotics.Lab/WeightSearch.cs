@@ -6,7 +6,9 @@ namespace Robotics.Lab;
 /// <remarks>
 /// Every weighting runs from the same starts with the same draws, so that what differs is the weights. The choice is by the mean best
 /// reward, each weighting's half its own and half the mean of its neighbours' (one part of weight moved from one parent to another):
-/// a curve over weights is smooth, and fifty starts are not enough to take the highest of eleven points at its word.
+/// a curve over weights is smooth, and fifty starts are not enough to take the highest of eleven points at its word. A mix costs a
+/// network call of every parent at every step, so it has to earn them: unless it is ahead of the best parent alone by more than one
+/// standard error over the same starts, that parent is taken.
 /// <para>Source: "Compose Your Policies!" (general policy composition), whose search takes the highest.</para>
 /// </remarks>
 internal sealed class WeightSearch
@@ -29,7 +31,7 @@ internal sealed class WeightSearch
     public IReadOnlyList<Trial> Trials => _trials;
 
     /// <summary>The one to use.</summary>
-    public Trial Best => _trials.MaxBy(trial => trial.Smooth)!;
+    public Trial Best { get; private set; } = null!;
 
     /// <summary>Wall time of all of it.</summary>
     public TimeSpan Took { get; private set; }
@@ -67,8 +69,18 @@ internal sealed class WeightSearch
             search._trials[i] = trial with { Smooth = (trial.Score.Best + around) / 2 };
         }
 
+        search.Best = search.Choose();
         search.Took = System.Diagnostics.Stopwatch.GetElapsedTime(began);
         return search;
+    }
+
+    private Trial Choose()
+    {
+        var best = _trials.MaxBy(trial => trial.Smooth)!;
+        var alone = _trials.Where(trial => trial.Parts.Count(part => part > 0) == 1).MaxBy(trial => trial.Smooth)!;
+        double[] ahead = [.. best.Score.Scores.Zip(alone.Score.Scores, (mixed, parent) => mixed.Best - parent.Best)];
+        double mean = ahead.Average(), error = Math.Sqrt(ahead.Sum(d => (d - mean) * (d - mean)) / Math.Max(ahead.Length - 1, 1) / ahead.Length);
+        return mean > error ? best : alone;
     }
 
     private static IEnumerable<int[]> Weightings(int parents, int parts) => parents == 1

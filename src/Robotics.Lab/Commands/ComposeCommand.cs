@@ -31,7 +31,7 @@ internal static class ComposeCommand
         var command = new Command("compose", """
             Writes a package that mixes the scores of several policies at every step of sampling.
 
-            With --search every weighting on a grid runs from the same starts, and the best one (smoothed over its neighbours) is
+            With --search every weighting on a grid runs from the same starts, and the best one (smoothed over its neighbours; a parent alone unless a mix is ahead by a standard error) is
             written; what that cost is printed. Judge the result on other starts, which 'eval' uses unless told otherwise.
 
             Examples:

@@ -61,4 +61,14 @@ public sealed class ComposeCommandTests : IDisposable
         Assert.Equal([0.5, 0.5], found.Best.Weights);
         Assert.Equal((WeightSearch.Count(3, 4), 15), (WeightSearch.Run(3, 4, (weights, _) => new([new(weights.Sum(), false, 1, 1, 1, 0, 0, 0)])).Trials.Count, 15));
     }
+
+    [Theory]
+    [InlineData(1.0, 0.2, 0)]     // ahead by 0.1 on average, by luck: a parent alone, at half the calls
+    [InlineData(0.61, 0.59, 0.5)] // ahead by as much on every start
+    public void Search_TakesAMixOnlyWhenItIsAheadByMoreThanItsError(double first, double second, double expected)
+    {
+        EpisodeScore[] Of(params double[] best) => [.. best.Select(score => new EpisodeScore(score, false, 1, 1, 1, 0, 0, 0))];
+        var found = WeightSearch.Run(2, 4, (weights, _) => new(weights[0] is > 0 and < 1 ? Of(first, second) : weights[0] == 0 ? Of(0.5, 0.5) : Of(0.4, 0.4)));
+        Assert.Equal(expected, found.Best.Weights[0]);
+    }
 }
