@@ -63,6 +63,10 @@ internal static class SteeringCheck
         check.That((gate.Signal == GateSignal.Distance) == gate.Coreset is not null, $"{path}.coreset", gate.Coreset is null ? "is missing; signal 'distance' needs it" : "is given, which only signal 'distance' reads");
         check.That(gate.Signal == GateSignal.Distance || gate.Metric is null, $"{path}.metric", "is given, which only signal 'distance' reads");
         check.That(gate.Coreset is null || files.Any(file => file.Path == gate.Coreset), $"{path}.coreset", $"is '{gate.Coreset}', which 'files' does not list");
+        bool innovation = gate.Signal == GateSignal.Innovation;
+        check.That(innovation == gate.Transitions is not null, $"{path}.transitions", gate.Transitions is null ? "is missing; signal 'innovation' needs it" : "is given, which only signal 'innovation' reads");
+        check.That(gate.Transitions is null || files.Any(file => file.Path == gate.Transitions), $"{path}.transitions", $"is '{gate.Transitions}', which 'files' does not list");
+        check.That(innovation || gate.Rows is null, $"{path}.rows", "is given, which only signal 'innovation' reads");
         check.That(gate.Signal == GateSignal.Ensemble || gate.Critic is null, $"{path}.critic", "is given, which only signal 'ensemble' reads");
         check.That(gate.Signal != GateSignal.Ensemble || gate.Critic is not null || steering.Guide is not null, $"{path}.critic", "is missing, and there is no 'guide' whose critic it could take");
         bool spread = gate.Signal == GateSignal.Spread;

@@ -137,6 +137,10 @@ public enum GateSignal
 
     /// <summary>Distance of the observation to the nearest one of a stored set, in units of that set's deviations.</summary>
     Distance,
+
+    /// <summary>Distance of the observation from where the one before and the rows executed since should have led, in units of what
+    /// is usually left over.</summary>
+    Innovation,
 }
 
 /// <summary>What counts as far from a stored set.</summary>
@@ -186,4 +190,12 @@ public sealed record GateSpec
 
     /// <summary>For <see cref="GateSignal.Distance"/>: file of the package, float32 little endian, [N, Do] observations in physical units.</summary>
     public string? Coreset { get; init; }
+
+    /// <summary>For <see cref="GateSignal.Innovation"/>: file of the package, float32 little endian, [N, Do + R·Da + Do] in physical units:
+    /// the observation at a plan, the rows executed until the next one, the observation there.</summary>
+    public string? Transitions { get; init; }
+
+    /// <summary>For <see cref="GateSignal.Innovation"/>: R, rows executed from one plan's observation to the next, 1 to Ta; null: Ta. After
+    /// any other number the gate says nothing.</summary>
+    public int? Rows { get; init; }
 }

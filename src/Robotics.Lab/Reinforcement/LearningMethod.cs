@@ -46,6 +46,8 @@ internal sealed record LearningMethod(string Name, string Description, Type Opti
             (input, options) => new PolicyFlow(input.Simulator!, options)),
         Of<BehaviourCloningOptions>("bc", "behaviour cloning: does what the record did", LearnsFrom.Records,
             (input, options) => new BehaviourCloning(input.Records!, options)),
+        Of<GaussianCloningOptions>("bc-gaussian", "behaviour cloning by likelihood: a Gaussian or a mixture, which 'steering.improve' can move (Bishop 1994)", LearnsFrom.Records,
+            (input, options) => new GaussianCloning(input.Records!, options)),
         Of<Td3BcOptions>("td3bc", "TD3 that stays near the record, offline (Fujimoto and Gu 2021)", LearnsFrom.Records,
             (input, options) => new Td3Bc(input.Records!, options)),
         Of<IqlOptions>("iql", "implicit Q-learning, offline (Kostrikov et al. 2021)", LearnsFrom.Records,

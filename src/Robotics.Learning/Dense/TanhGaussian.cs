@@ -10,7 +10,9 @@ namespace Robotics.Learning.Dense;
 /// </remarks>
 internal sealed class TanhGaussian(int actionSize, int capacity, double offset = 0)
 {
-    private const float Low = -20, High = 2;
+    /// <summary>Range of log σ.</summary>
+    public const float Low = -20, High = 2;
+
     private static readonly float s_halfLogTwoPi = 0.5f * MathF.Log(2 * MathF.PI);
 
     private readonly float[] _draw = new float[capacity * actionSize];      // ε

@@ -1,3 +1,4 @@
+using Robotics.Learning.Dense;
 using Robotics.Learning.Networks;
 using Robotics.Packages;
 
@@ -7,15 +8,12 @@ namespace Robotics.Learning.Export;
 /// <remarks>Inputs and outputs, all float32, batch free; observations normalised as the manifest beside the file says:
 /// <list type="bullet">
 /// <item>deterministic actor: <c>observation</c> [B, Do] to <c>action</c> [B, Da], and <c>log_std</c> [B, Da] where the action is the mean
-/// of a Gaussian;</item>
+/// of a Gaussian; of a mixture both are [B, M, 1, Da], beside <c>log_weight</c> [B, M];</item>
 /// <item>drawn actor: <c>observation</c> and <c>noise</c> [B, 1, Da], standard normal, to <c>action</c> [B, 1, Da];</item>
 /// <item>critic: <c>observation</c> and <c>action</c> [B, Da] to <c>q</c> [E, B] and <c>gradient</c> [B, Da], of the ensemble's mean.</item>
 /// </list></remarks>
 internal static class ActorGraph
 {
-    // log σ is clamped to [-20, 2]: 11 to either side of -9.
-    private const double ClampCenter = -9, ClampReach = 11;
-
     /// <summary>The actor's graph.</summary>
     /// <param name="actor">With its weights.</param>
     /// <param name="drawn">See above.</param>
@@ -34,9 +32,23 @@ internal static class ActorGraph
         }
 
         var head = graph.Forward(ops, observation);
+        if (actor.Mixture is { } mixture)
+        {
+            int each = mixture.Components * size;
+            ops.Output("action", ops.Reshape(ops.Tanh(ops.Slice(head, 1, 0, each)), mixture.Components, 1, size));
+            ops.Output("log_std", ops.Reshape(
+                Between(ops, ops.Slice(head, 1, each, each), GaussianMixture.LeastLog, GaussianMixture.GreatestLog), mixture.Components, 1, size));
+            if (mixture.Components > 1)
+            {
+                ops.Output("log_weight", ops.Slice(head, 1, 2 * each, mixture.Components));
+            }
+
+            return ops.ToBytes("actor", new Dictionary<string, string>());
+        }
+
         bool state = actor.Head == ActorHead.TanhGaussian;
         var mean = state ? ops.Slice(head, 1, 0, size) : head;
-        OnnxValue? deviation = state ? ops.Shift(ops.Clip(ops.Shift(ops.Slice(head, 1, size, size), actor.DeviationOffset - ClampCenter), ClampReach), ClampCenter)
+        OnnxValue? deviation = state ? Between(ops, ops.Shift(ops.Slice(head, 1, size, size), actor.DeviationOffset), TanhGaussian.Low, TanhGaussian.High)
             : actor.Stochastic ? ops.Constant([.. actor.Network.Free()], size) : null;
         if (drawn)
         {
@@ -58,7 +70,14 @@ internal static class ActorGraph
     }
 
     /// <summary>True: the deterministic action is the mean of a Gaussian over actions (a squashed one is not).</summary>
-    public static bool HasDeviation(Actor actor) => actor.Head is ActorHead.Gaussian or ActorHead.TanhMean;
+    public static bool HasDeviation(Actor actor) => actor.Head is ActorHead.Gaussian or ActorHead.TanhMean or ActorHead.Mixture;
+
+    // Clip is symmetric: as far to either side of the middle.
+    private static OnnxValue Between(OnnxOperations ops, OnnxValue x, double low, double high)
+    {
+        double middle = (low + high) / 2;
+        return ops.Shift(ops.Clip(ops.Shift(x, -middle), high - middle), middle);
+    }
 
     // The middle of the noise, zero, carried to its action: every step of the integration is in the graph.
     private static OnnxValue Carry(OnnxOperations ops, DenseGraph graph, VelocityField field, OnnxValue observation, int size)

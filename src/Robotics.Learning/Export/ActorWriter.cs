@@ -42,9 +42,9 @@ public static class ActorWriter
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(actor);
         ArgumentNullException.ThrowIfNull(contents);
-        if (drawn && actor.Field is not null)
+        if (drawn && (actor.Field is not null || actor.Mixture is not null))
         {
-            throw new ConfigException($"The actor of '{contents.Name}' is a flow: only its deterministic action can be exported. Leave out --drawn.");
+            throw new ConfigException($"The actor of '{contents.Name}' is a {(actor.Field is null ? "mixture" : "flow")}: only its deterministic action can be exported. Leave out --drawn.");
         }
 
         if (drawn && !actor.Stochastic)
@@ -61,6 +61,10 @@ public static class ActorWriter
         if (!drawn && ActorGraph.HasDeviation(actor))
         {
             outputs.Add(new() { Name = "log_std", To = "log_std" });
+            if (actor.Mixture is { Components: > 1 })
+            {
+                outputs.Add(new() { Name = "log_weight", To = "log_weight" });
+            }
         }
 
         return PolicyPackage.Write(folder, contents.Wiring with

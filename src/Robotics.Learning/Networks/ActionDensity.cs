@@ -47,11 +47,18 @@ internal sealed class ActionDensity(IActor actor, double? deviation)
             actor.Act(observations, _means.AsSpan(0, rows * width), null);
         }
 
-        for (int i = 0, at = 0; i < rows; i++)
+        for (int i = 0; i < rows; i++)
         {
-            double sum = 0;
-            for (int j = 0; j < width; j++, at++)
+            if (deviation is null && _drawn!.Mixture is { } mixture)
             {
+                into[i] = (float)mixture.LogDensity(_pass!.Output[i], actions.Slice(i * width, width), Clamped);
+                continue;
+            }
+
+            double sum = 0;
+            for (int j = 0; j < width; j++)
+            {
+                int at = (i * width) + j;
                 double a = actions[at];
                 if (deviation is { } sigma)
                 {

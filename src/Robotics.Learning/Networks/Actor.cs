@@ -19,6 +19,9 @@ internal enum ActorHead
     /// <summary>a = tanh(μ), nothing drawn. TD3 and behaviour cloning.</summary>
     Tanh,
 
+    /// <summary>A mixture of Gaussians whose σ depend on the state; a = tanh(μ) + σε of one of them. Cloning by likelihood.</summary>
+    Mixture,
+
     /// <summary>A velocity that carries noise to φ, with a σ that does not depend on the state; a = φ + σε. PolicyFlow.</summary>
     Flow,
 }
@@ -35,6 +38,7 @@ public sealed class Actor : IActor
     internal Actor(Mlp network, ActorHead head, RunningNormalizer normalizer, int actionSize, double deviationOffset = 0, VelocityField? field = null)
     {
         (Network, Head, Normalizer, ActionSize, DeviationOffset, Field) = (network, head, normalizer, actionSize, deviationOffset, field);
+        Mixture = head == ActorHead.Mixture ? new(GaussianMixture.ComponentsOf(network.Spec.Outputs, actionSize), actionSize) : null;
         _pass = new MlpPass(network.Spec, _capacity = 16);
     }
 
@@ -55,6 +59,9 @@ public sealed class Actor : IActor
     internal ActorHead Head { get; }
 
     internal double DeviationOffset { get; }
+
+    /// <summary>How the numbers of a <see cref="ActorHead.Mixture"/> are read; null for every other head.</summary>
+    internal GaussianMixture? Mixture { get; }
 
     /// <summary>What the network of a <see cref="ActorHead.Flow"/> means; null for every other head.</summary>
     internal VelocityField? Field { get; }
@@ -97,6 +104,7 @@ public sealed class Actor : IActor
         for (int i = 0, at = 0; i < rows; i++)
         {
             Span<float> head = _pass.Output[i];
+            int m = Mixture?.Choose(head, random) ?? 0;
             for (int j = 0; j < ActionSize; j++, at++)
             {
                 float noise = random is null || !Stochastic ? 0 : (float)random.NextGaussian();
@@ -104,6 +112,7 @@ public sealed class Actor : IActor
                 {
                     ActorHead.TanhGaussian => MathF.Tanh(head[j] + (noise == 0 ? 0 : noise * MathF.Exp(TanhGaussian.LogDeviation(head[ActionSize + j], DeviationOffset)))),
                     ActorHead.Gaussian => head[j] + (noise * MathF.Exp(Network.Free()[j])),
+                    ActorHead.Mixture => Mixture!.Mean(head, m, j) + (noise * MathF.Exp(Mixture.LogDeviation(head, m, j))),
                     ActorHead.TanhMean => MathF.Tanh(head[j]) + (noise * MathF.Exp(Network.Free()[j])),
                     _ => MathF.Tanh(head[j]),
                 };

@@ -13,7 +13,8 @@ internal abstract class Gate(GateSpec spec) : IDisposable
     /// <summary>It needs no plan, and is asked before one is made.</summary>
     public virtual bool IsAboutObservation => false;
 
-    /// <summary>False when the last plan left nothing to judge by.</summary>
+    /// <summary>False when there is nothing to judge by: a gate about the plan then leaves no plan, one about the observation is not
+    /// asked.</summary>
     public virtual bool CanSay => true;
 
     /// <summary>Network calls of one answer.</summary>
@@ -28,10 +29,47 @@ internal abstract class Gate(GateSpec spec) : IDisposable
     /// <param name="plan">What the policy said of it.</param>
     public abstract double Signal(ReadOnlySpan<float> observation, ReadOnlySpan<float> chunk, PlanResult plan);
 
+    /// <summary>Told before a plan what became of the last one.</summary>
+    public virtual void Continue(ChunkInExecution running)
+    {
+        // Most gates look at one instant.
+    }
+
+    /// <summary>Told that a plan was accepted.</summary>
+    /// <param name="observation">[Do] that it was made from.</param>
+    /// <param name="chunk">[Ta, Da].</param>
+    public virtual void Accept(ReadOnlySpan<float> observation, ReadOnlySpan<float> chunk)
+    {
+    }
+
+    /// <summary>Told that nothing is known of what happens next: an episode begins, or something else acts.</summary>
+    public virtual void Forget()
+    {
+    }
+
     /// <inheritdoc/>
     public virtual void Dispose()
     {
         // Most gates own nothing.
+    }
+
+    /// <summary>A file of float32 little endian, row after row.</summary>
+    /// <exception cref="ConfigException">It has no whole number of rows, or holds something that is no number.</exception>
+    protected static float[] Rows(string name, ReadOnlySpan<byte> file, int length, string what, string origin)
+    {
+        int row = length * sizeof(float);
+        if (file.Length == 0 || file.Length % row != 0)
+        {
+            throw new ConfigException(origin, [$"{name} has {file.Length} bytes, expected a multiple of {row}: {what} of 4 bytes"]);
+        }
+
+        float[] set = new float[file.Length / sizeof(float)];
+        for (int i = 0; i < set.Length; i++)
+        {
+            set[i] = BinaryPrimitives.ReadSingleLittleEndian(file[(i * sizeof(float))..]);
+        }
+
+        return OnnxTensor.AllFinite(set) ? set : throw new ConfigException(origin, [$"{name} holds NaN or infinity"]);
     }
 }
 
@@ -96,26 +134,10 @@ internal sealed class DistanceGate : Gate
     public DistanceGate(GateSpec spec, ReadOnlySpan<byte> file, int length, string origin)
         : base(spec)
     {
-        int row = length * sizeof(float);
-        if (file.Length == 0 || file.Length % row != 0)
-        {
-            throw new ConfigException(origin, [$"{spec.Coreset} has {file.Length} bytes, expected a multiple of {row}: {length} observation elements of 4 bytes"]);
-        }
-
-        _set = new float[file.Length / sizeof(float)];
+        _set = Rows(spec.Coreset!, file, length, $"{length} observation elements", origin);
         _inverse = new float[length];
         _point = new float[length];
         _scaled = new float[length];
-        for (int i = 0; i < _set.Length; i++)
-        {
-            _set[i] = BinaryPrimitives.ReadSingleLittleEndian(file[(i * sizeof(float))..]);
-        }
-
-        if (!OnnxTensor.AllFinite(_set))
-        {
-            throw new ConfigException(origin, [$"{spec.Coreset} holds NaN or infinity"]);
-        }
-
         int count = _set.Length / length;
         for (int e = 0; e < length; e++)
         {

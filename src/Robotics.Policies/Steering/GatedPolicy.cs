@@ -74,11 +74,17 @@ public sealed class GatedPolicy : IContinuingPolicy
         _policy.Reset(seed);
         _fallback?.Reset(seed);
         _executes = true;
+        Array.ForEach(_gates, gate => gate.Forget());
     }
 
     /// <inheritdoc/>
     public void Continue(ChunkInExecution running)
     {
+        foreach (var gate in _gates)
+        {
+            gate.Continue(running);
+        }
+
         (_policy as IContinuingPolicy)?.Continue(_executes ? running : running with { RowsSince = -1 });
         (_fallback as IContinuingPolicy)?.Continue(_executes ? running with { RowsSince = -1 } : running);
     }
@@ -93,7 +99,7 @@ public sealed class GatedPolicy : IContinuingPolicy
 
         if (!OnnxTensor.AllFinite(observation))
         {
-            _executes = false;
+            Executes(false, observation);
             return new(PlanStatus.Refused, 0); // not even the fallback, which may not read what is broken
         }
 
@@ -105,7 +111,7 @@ public sealed class GatedPolicy : IContinuingPolicy
         var result = Look(observation, Earlier(deadline));
         if (result.Status == PlanStatus.Refused && _fallback is not null)
         {
-            _executes = false;
+            Executes(false, observation);
             var stood = Stand(_fallbackView.Of(observation), deadline);
             _faulty = _fallback;
             if (stood.Status == PlanStatus.Planned)
@@ -121,7 +127,7 @@ public sealed class GatedPolicy : IContinuingPolicy
             result = result with { Status = PlanStatus.Late };
         }
 
-        _executes = result.Status == PlanStatus.Planned;
+        Executes(result.Status == PlanStatus.Planned, observation);
         if (_executes)
         {
             _chunk.CopyTo(chunk);
@@ -137,7 +143,8 @@ public sealed class GatedPolicy : IContinuingPolicy
     {
         var result = Look(observation, s_whenever, whole: true);
         _signals.CopyTo(signals);
-        (RefusedBy, _executes) = (-1, false);
+        RefusedBy = -1;
+        Executes(false, observation);
         return result;
     }
 
@@ -156,7 +163,7 @@ public sealed class GatedPolicy : IContinuingPolicy
         _signals.AsSpan().Fill(double.NaN);
         for (int g = 0; g < _gates.Length; g++)
         {
-            if (_gates[g].IsAboutObservation)
+            if (_gates[g] is { IsAboutObservation: true, CanSay: true })
             {
                 Ask(g, observation, default);
             }
@@ -206,6 +213,22 @@ public sealed class GatedPolicy : IContinuingPolicy
 
         Refusals++;
         return result with { Status = PlanStatus.Refused };
+    }
+
+    private void Executes(bool own, ReadOnlySpan<float> observation)
+    {
+        _executes = own;
+        foreach (var gate in _gates)
+        {
+            if (own)
+            {
+                gate.Accept(observation, _chunk);
+            }
+            else
+            {
+                gate.Forget();
+            }
+        }
     }
 
     private void Ask(int g, ReadOnlySpan<float> observation, PlanResult plan)

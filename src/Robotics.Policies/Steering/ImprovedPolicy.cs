@@ -9,14 +9,15 @@ namespace Robotics.Policies.Steering;
 /// <remarks>
 /// a = μ + √(2 ln 1/τ)·Σg / √(gᵀΣg), g the critic's action gradient. With more steps g is taken again at the new point, the level set
 /// stays. Among the mean and the points visited the one that the critic values most is executed: never worse than the mean in the
-/// critic's eyes, never outside the level set. Of a mixture each component goes by the same rule within its own level set, the heaviest
+/// critic's eyes, never outside the level set. Points are cut to what the package clips its output to, so that the critic judges what is
+/// sent. Of a mixture each component goes by the same rule within its own level set, the heaviest
 /// first, and the best point of all is executed; a component whose weight is below τ of the heaviest's is outside. Out of time, the best
 /// so far. Allocation-free after construction. Not thread-safe.
 /// <para>Source: "Offline Reinforcement Learning with Closed-Form Policy Improvement Operators" (CFPI, Li et al. 2023, arXiv:2211.15956).</para>
 /// </remarks>
 public sealed class ImprovedPolicy : IPolicy
 {
-    private const double Inside = 1 - 1e-6; // of the edge, so that rounding does not step over it
+    private const double Inside = 1 - 1e-6; // of the edge, so that a rounded deviation does not step over it
 
     private readonly OnnxPolicy _policy;
     private readonly ObservationView _policyView;
@@ -29,6 +30,8 @@ public sealed class ImprovedPolicy : IPolicy
     private readonly int _width;         // Ta·Da
     private readonly int _observationLength;
     private readonly float[] _unit;      // [Ta, Da], physical size of the policy's normalised unit
+    private readonly float[] _low;       // [Da], what output is clipped to
+    private readonly float[] _high;
     private readonly double _faintest;   // log of the least weight beside the heaviest's
     private readonly float[] _logStd;    // [M, Tp, Da], normalised
     private readonly float[] _mean;      // [Ta, Da], physical, as the next three
@@ -49,6 +52,9 @@ public sealed class ImprovedPolicy : IPolicy
         _first = policy.Networks.Manifest.Action.FirstRow * spec.ActionLength;
         (_observationLength, _width) = (spec.ObservationLength, spec.Rows * spec.ActionLength);
         _unit = Critic.Units(policy.Denormalizer, _width);
+        IReadOnlyList<float> clip = policy.Networks.Manifest.Action.ClipRaw ?? [float.NegativeInfinity, float.PositiveInfinity];
+        _low = [.. Enumerable.Range(0, spec.ActionLength).Select(j => clip[2 * j % clip.Count])];
+        _high = [.. Enumerable.Range(0, spec.ActionLength).Select(j => clip[((2 * j) + 1) % clip.Count])];
         _logStd = new float[policy.LogStd!.Length];
         (_mean, _deviation, _point, _best) = (new float[_width], new float[_width], new float[_width], new float[_width]);
         _gradient = new float[critic.Spec.Rows * critic.Spec.ActionLength];
@@ -188,8 +194,13 @@ public sealed class ImprovedPolicy : IPolicy
 
         for (int j = 0; j < _gradient.Length; j++)
         {
-            double variance = (double)_deviation[j] * _deviation[j];
-            _point[j] = (float)(_mean[j] + (_radius * variance * _gradient[j] / norm));
+            double variance = (double)_deviation[j] * _deviation[j], step = _radius * variance * _gradient[j] / norm;
+            float point = (float)(_mean[j] + step);
+
+            // Towards the mean, which rounding must not go beyond; a mean outside the clip stays where it is.
+            point = Math.Abs(point - (double)_mean[j]) <= Math.Abs(step) ? point : step > 0 ? MathF.BitDecrement(point) : MathF.BitIncrement(point);
+            int element = j % _low.Length;
+            _point[j] = Math.Clamp(point, Math.Min(_low[element], _mean[j]), Math.Max(_high[element], _mean[j]));
         }
 
         return true;

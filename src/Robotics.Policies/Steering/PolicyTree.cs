@@ -297,6 +297,11 @@ public sealed class PolicyTree : IDisposable
                         _check.That(critic.Members > 1, $"{at}.critic", $"({part.Package.Manifest.Origin}) has one member; an ensemble has two or more");
                         gates.Add(new EnsembleGate(gate, critic, ObservationView.Of(critic.Spec, spec, part.Groups), gate.Critic is null ? guided : null, options.Clock));
                         break;
+                    case GateSignal.Innovation:
+                        _check.That(!(gate.Rows > spec.Rows), $"{at}.rows", $"is {gate.Rows}, the plan has {spec.Rows}");
+                        _check.Throw();
+                        gates.Add(new InnovationGate(gate, package.Read(gate.Transitions!).Span, spec, _manifest.Origin));
+                        break;
                     default:
                         gates.Add(new DistanceGate(gate, package.Read(gate.Coreset!).Span, spec.ObservationLength, _manifest.Origin));
                         break;

@@ -26,6 +26,7 @@ public sealed class ActorWriterTests : IDisposable
     [InlineData("Gaussian", HiddenActivation.Tanh, true)]
     [InlineData("TanhMean", HiddenActivation.Relu, false)]
     [InlineData("TanhMean", HiddenActivation.Relu, true)]
+    [InlineData("Mixture", HiddenActivation.Relu, false)]
     public void Write_LoadedByTheRuntime_ActsAsTheLearner(string head, HiddenActivation activation, bool drawn)
     {
         var actor = Actor(Enum.Parse<ActorHead>(head), activation);
@@ -43,6 +44,21 @@ public sealed class ActorWriterTests : IDisposable
             actor.Act(observation, expected, drawn ? new SeededRandom((ulong)i) : null);
             Assert.InRange(Math.Abs(found[0] - expected[0]), 0, Tolerance);
         }
+    }
+
+    [Fact]
+    public void Write_OfAMixture_GivesEveryComponentsDensity()
+    {
+        var actor = Actor(ActorHead.Mixture, HiddenActivation.Relu);
+        ActorWriter.Write(_folder, actor, Contents);
+        float[] observation = [0.3f, -0.2f, 0.5f, 1], normal = new float[4], action = [0.25f], log = new float[1];
+        actor.Normalizer.Apply(observation, normal);
+        var found = Graphs.Run(File.ReadAllBytes(Path.Combine(_folder, "policy.onnx")), ("observation", normal, [1, 4]));
+        new ActionDensity(actor, null).Log(observation, action, log);
+        double all = found["log_weight"].Sum(w => Math.Exp(w)), density = Enumerable.Range(0, 3).Sum(m =>
+            Math.Exp(found["log_weight"][m]) / all * Math.Exp(-0.5 * Math.Pow((0.25 - found["action"][m]) / Math.Exp(found["log_std"][m]), 2) - found["log_std"][m]) / Math.Sqrt(2 * Math.PI));
+        Assert.Equal(Math.Log(density), log[0], 1e-4);
+        Assert.Contains("is a mixture: only its deterministic action can be exported", Assert.Throws<ConfigException>(() => ActorWriter.Write(_folder, actor, Contents, drawn: true)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -149,7 +165,7 @@ public sealed class ActorWriterTests : IDisposable
     {
         var random = new SeededRandom(7);
         bool free = head is ActorHead.Gaussian or ActorHead.TanhMean;
-        var network = new Mlp(new MlpSpec(4, [16, 16], head == ActorHead.TanhGaussian ? 2 : 1, activation, Free: free ? 1 : 0), 1, random);
+        var network = new Mlp(new MlpSpec(4, [16, 16], head == ActorHead.TanhGaussian ? 2 : head == ActorHead.Mixture ? 9 : 1, activation, Free: free ? 1 : 0), 1, random);
         if (free)
         {
             network.Free()[0] = -0.7f;

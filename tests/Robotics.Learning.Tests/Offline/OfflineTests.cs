@@ -17,7 +17,7 @@ public sealed class OfflineTests : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("robotics-offline-").FullName;
 
-    public static TheoryData<string> Methods => ["bc", "td3bc", "iql", "rlpd", "rlpd-naive", "h2o"];
+    public static TheoryData<string> Methods => ["bc", "bc-gaussian", "td3bc", "iql", "rlpd", "rlpd-naive", "h2o"];
 
     [Theory]
     [MemberData(nameof(Methods))]
@@ -49,6 +49,7 @@ public sealed class OfflineTests : IDisposable
     // The record's actions are uniform and the best is 0.5: cloning finds their mean, the others the better ones.
     [Theory]
     [InlineData("bc", -0.1, 0.1)]
+    [InlineData("bc-gaussian", -0.1, 0.1)]
     [InlineData("td3bc", 0.25, 0.47)] // value and imitation in balance: λ·0.5/(1 + λ) = 0.36
     [InlineData("iql", 0.2, 0.6)]
     public void Action_LearnedFromUniformActions_IsTheBetterOne(string method, float low, float high)
@@ -57,6 +58,7 @@ public sealed class OfflineTests : IDisposable
         using IReinforcement learner = method switch
         {
             "bc" => new BehaviourCloning(data, new() { Hidden = s_hidden, LearningRate = 3e-3 }),
+            "bc-gaussian" => new GaussianCloning(data, new() { Hidden = s_hidden, LearningRate = 3e-3 }),
             "td3bc" => new Td3Bc(data, new() { Hidden = [24], LearningRate = 3e-3 }),
             _ => new Iql(data, new() { Hidden = [24], LearningRate = 3e-3, Beta = 10 }),
         };
@@ -112,6 +114,67 @@ public sealed class OfflineTests : IDisposable
         Assert.Equal(expected.item<float>(), loss, 1e-3 * Math.Max(1, Math.Abs(loss)));
         Assert.True(Graphs.Difference(Graphs.Floats(mu.grad!), Rows(pass.OutputGradient, rows)) < 1e-4);
         Assert.True(Graphs.Difference(Graphs.Floats(log.grad!), [.. policy.FreeGradient()]) < 1e-3);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void MixtureLoss_HasAutogradsGradient(int components)
+    {
+        const int rows = 5, width = 2;
+        var mixture = new GaussianMixture(components, width);
+        float[] heads = Graphs.Normal(1, rows * mixture.Outputs, 0.5), actions = [.. Graphs.Normal(2, rows * width).Select(MathF.Tanh)], gradient = new float[heads.Length];
+        (heads[0], heads[components * width]) = (MathF.Atanh(actions[0]), -9); // log σ is below its range and would go lower: no gradient
+        double loss = 0;
+        for (int i = 0; i < rows; i++)
+        {
+            loss += mixture.Loss(heads.AsSpan(i * mixture.Outputs, mixture.Outputs), actions.AsSpan(i * width, width), 1f / rows, gradient.AsSpan(i * mixture.Outputs, mixture.Outputs)) / rows;
+        }
+
+        using var scope = NewDisposeScope();
+        var head = tensor(heads, rows, mixture.Outputs, requires_grad: true);
+        int each = components * width;
+        var mean = head.narrow(1, 0, each).reshape(rows, components, width).tanh();
+        var log = head.narrow(1, each, each).reshape(rows, components, width).clamp(GaussianMixture.LeastLog, GaussianMixture.GreatestLog);
+        var weight = nn.functional.log_softmax(head.narrow(1, 2 * each, components), 1);
+        var z = (tensor(actions, rows, 1, width) - mean) / log.exp();
+        var expected = -(weight + ((-0.5 * z.square()) - log - (0.5 * Math.Log(2 * Math.PI))).sum(2)).logsumexp(1).mean();
+        expected.backward();
+        Assert.Equal(expected.item<float>(), loss, 1e-3 * Math.Max(1, Math.Abs(loss)));
+        Assert.True(Graphs.Difference(Graphs.Floats(head.grad!), gradient) < 1e-3 * Math.Max(1, gradient.Max(Math.Abs)));
+    }
+
+    [Fact]
+    public void MixtureLoss_OfADeviationBelowItsRangeThatShouldGrow_PullsItBack()
+    {
+        float[] gradient = new float[3];
+        new GaussianMixture(1, 1).Loss([0, -9, 0], [0.5f], 1, gradient);
+        Assert.True(gradient[1] < 0); // descent adds to it
+    }
+
+    // Two authors, one of whom acts at -0.6 three times as often as the other at 0.6.
+    [Fact]
+    public void GaussianCloning_OfTwoAuthors_FindsBothAndTheirShares()
+    {
+        var random = new SeededRandom(3);
+        var builder = new Robotics.Learning.Data.TransitionSetBuilder(1, 1);
+        for (int i = 0; i < 1000; i++)
+        {
+            builder.Add([1], [(i % 4 == 0 ? 0.6f : -0.6f) + (0.05f * (float)random.NextGaussian())], 0, [1], terminated: true);
+        }
+
+        using var cloning = new GaussianCloning(builder.Build(), new() { Hidden = s_hidden, LearningRate = 3e-3, Components = 2 });
+        for (int i = 0; i < 1500; i++)
+        {
+            cloning.Advance();
+        }
+
+        float[] drawn = new float[400], middle = new float[1];
+        cloning.Actor.Act([1], middle, null);
+        cloning.Actor.Act([.. Enumerable.Repeat(1f, drawn.Length)], drawn, random);
+        Assert.InRange(middle[0], -0.65, -0.55); // the heavier one, not the mean of -0.3
+        Assert.InRange(drawn.Count(a => Math.Abs(a - 0.6) < 0.2) / (double)drawn.Length, 0.18, 0.32);
+        Assert.InRange(drawn.Count(a => Math.Abs(Math.Abs(a) - 0.6) < 0.2) / (double)drawn.Length, 0.99, 1);
     }
 
     [Fact]
@@ -171,6 +234,7 @@ public sealed class OfflineTests : IDisposable
     public void Checked_WithSeveralBadOptions_ReportsAllOfThem()
     {
         Assert.Equal(3, Problems(() => new BehaviourCloningOptions { Hidden = [], LearningRate = 0, Batch = 0 }.Checked("x")));
+        Assert.Equal(2, Problems(() => new GaussianCloningOptions { Batch = 0, Components = 33 }.Checked("x")));
         Assert.Equal(4, Problems(() => new Td3BcOptions { Alpha = 0, PolicyNoise = -1, Delay = 0, Gamma = 1 }.Checked("x")));
         Assert.Equal(4, Problems(() => new IqlOptions { Expectile = 1, Beta = 0, CosineOver = 0, Critics = 0 }.Checked("x")));
         Assert.Equal(3, Problems(() => new RlpdOptions { Batch = 7, Subset = 11, StartSteps = 0 }.Checked("x")));
@@ -196,6 +260,7 @@ public sealed class OfflineTests : IDisposable
         return method switch
         {
             "bc" => new BehaviourCloning(data, new() { Hidden = s_hidden, Batch = 16, Seed = seed }),
+            "bc-gaussian" => new GaussianCloning(data, new() { Hidden = s_hidden, Batch = 16, Seed = seed, Components = 3 }),
             "td3bc" => new Td3Bc(data, new() { Hidden = s_hidden, Batch = 16, Seed = seed }),
             "iql" => new Iql(data, new() { Hidden = s_hidden, Batch = 16, Seed = seed, CosineOver = 200 }),
             "rlpd" => new Rlpd(environment, data, new() { Hidden = s_hidden, Batch = 16, Seed = seed, Ensemble = 4, UpdatesPerStep = 1, StartSteps = 20, Replay = 90 }, folder, _run.CheckpointEvery),

@@ -74,6 +74,36 @@ public sealed class ImproveTests : IDisposable
         Assert.Contains("must be 3, as many as the output to 'log_weight' has", Assert.Throws<ConfigException>(() => _packages.Load("two")).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Plan_OfPointsThatRoundOutwards_StaysInside()
+    {
+        // A radius of a few float steps of the mean, where every second sum rounds away from it.
+        const float logStd = -9, gain = 0.7654321f;
+        const double trust = 0.9;
+        _packages.Gaussian("sharp", gain, logStd);
+        _packages.Steered("better", FormattableString.Invariant($"{Parents("sharp")}, 'improve': {{ 'critic': {{ 'package': '../critic' }}, 'trust': {trust} }}"));
+        using var bare = _packages.Load("sharp");
+        using var tree = _packages.Load("better");
+        for (int i = 1; i <= 200; i++)
+        {
+            float[] mean = Plan(bare.Policy, i / 200f), point = Plan(tree.Policy, i / 200f);
+            double distance = Math.Sqrt(mean.Zip(point).Sum(pair => Math.Pow((pair.Second - (double)pair.First) / Math.Exp(logStd), 2)));
+            Assert.InRange(distance, 1e-9, Math.Sqrt(2 * Math.Log(1 / trust)));
+        }
+    }
+
+    [Theory]
+    [InlineData(new[] { -0.12f, 0.25f }, 0.25f, 0.25f)]         // the mean is at 0.2
+    [InlineData(new[] { -1, 0.25f, -1, 0.21f }, 0.25f, 0.21f)]  // a pair per element
+    [InlineData(new[] { -0.12f, 0.12f }, 0.2f, 0.2f)]           // a mean outside stays where it is
+    public void Plan_WhereOutputIsClipped_GoesNoFurther(float[] clip, float first, float second)
+    {
+        _packages.Gaussian("clipped", 0.1f, MathF.Log(0.1f), m => m with { Action = m.Action with { ClipRaw = clip, Normalization = new() { Mode = "mean_std", Mean = [0], Std = [2], Epsilon = 0 } } });
+        _packages.Critic("clipping", target: 1, change: m => m with { Action = m.Action with { ClipRaw = clip } });
+        float[] chunk = Improved("clipping", 0.1, 1, "clipped");
+        Assert.All(Enumerable.Range(0, Width), j => Assert.Equal(j % 2 == 0 ? first : second, chunk[j], 1e-6f));
+    }
+
     private float[] Improved(string critic, double trust, int steps, string actor = "actor")
     {
         _packages.Steered("better", FormattableString.Invariant($"{Parents(actor)}, 'improve': {{ 'critic': {{ 'package': '../{critic}' }}, 'trust': {trust}, 'steps': {steps} }}"));

@@ -66,8 +66,133 @@ public sealed class RefuseTests : IDisposable
         Assert.True(rig.Robot.HoldsNow);
     }
 
+    [Theory]
+    [InlineData(0, 0, false, PlanStatus.Planned)]
+    [InlineData(0.1f, 0.1f, false, PlanStatus.Refused)] // aside from the start: the joint does not go where it is sent
+    [InlineData(0, 0.1f, false, PlanStatus.Refused)]    // jumps aside
+    [InlineData(0, 0, true, PlanStatus.Refused)]        // stuck: shows what it showed before
+    public void Innovation_RefusesWhatTheLastPlanDoesNotLeadTo_BeforeAnyNetworkIsAsked(float first, float second, bool stuck, PlanStatus expected)
+    {
+        Innovation();
+        using var tree = _packages.Load("gated");
+        float[] chunk = new float[Width];
+        Assert.Equal(PlanStatus.Planned, tree.Policy.Plan([0.8f + first], Whenever, chunk).Status); // nothing to compare with
+        Assert.True(double.IsNaN(((GatedPolicy)tree.Policy).Signals[0]));
+        var result = tree.Policy.Plan([stuck ? 0.8f : Plant(0.8f, chunk) + second], Whenever, chunk);
+        Assert.Equal(expected, result.Status);
+        Assert.Equal(expected == PlanStatus.Refused, result.Calls == 0);
+        Assert.InRange(((GatedPolicy)tree.Policy).Signals[0], expected == PlanStatus.Refused ? 10 : 0, expected == PlanStatus.Refused ? 1e4 : 5);
+    }
+
+    [Theory]
+    [InlineData(4, 0, true)]
+    [InlineData(3, 0, false)]  // another number of rows than the transitions tell about
+    [InlineData(-1, 0, false)] // the plan was not executed
+    public void Innovation_SaysNothing_WhereItCannotKnowWhatWasExecuted(int rowsSince, int delay, bool says)
+    {
+        Innovation();
+        using var tree = _packages.Load("gated");
+        var gated = (GatedPolicy)tree.Policy;
+        gated.Plan([0.5f], Whenever, new float[Width]);
+        gated.Continue(new(rowsSince, delay));
+        Assert.Equal(says ? PlanStatus.Refused : PlanStatus.Planned, gated.Plan([3], Whenever, new float[Width]).Status);
+        gated.Reset(1);
+        Assert.Equal(PlanStatus.Planned, gated.Plan([-3], Whenever, new float[Width]).Status); // a new episode begins anywhere
+    }
+
+    [Fact]
+    public void Innovation_WhenAPlanTakesOverLate_KnowsThatTheOldRowsRanUntilThen()
+    {
+        Innovation(rows: 2);
+        using var tree = _packages.Load("gated");
+        var gated = (GatedPolicy)tree.Policy;
+        float[] old = new float[Width], chunk = new float[Width];
+        gated.Plan([0.8f], Whenever, old);
+        float at = Plant(0.8f, old.AsSpan(0, 4));
+        gated.Continue(new(2, 1)); // one more row of the old chunk runs first
+        Assert.Equal(PlanStatus.Planned, gated.Plan([at], Whenever, chunk).Status);
+        at = Plant(at, [old[4], old[5], chunk[2], chunk[3]]);
+        gated.Continue(new(2, 1));
+        Assert.Equal(PlanStatus.Planned, gated.Plan([at], Whenever, chunk).Status);
+        Assert.InRange(gated.Signals[0], 0, 5);
+    }
+
+    [Fact]
+    public void Tick_WhenTheSensorJumps_TheRobotHolds_AndAfterAHoldTheGateStartsAnew()
+    {
+        Innovation();
+        using var tree = _packages.Load("gated");
+        using var rig = new Control.Rig(rows: Rows, policy: new Seen(tree.Policy)).Driving();
+        rig.Step(10 * Rows);
+        Assert.Equal(ControlState.Running, rig.Loop.State);
+        rig.Loop.Hold();
+        rig.Step(2);
+        rig.Robot.Position[0] = 0.9f; // a person moves it meanwhile
+        rig.Loop.Resume();
+        rig.Step(10 * Rows);
+        Assert.Equal(ControlState.Running, rig.Loop.State);
+        ((Seen)rig.Policed).Offset = 0.1f; // the sensor goes wrong
+        rig.Step(Rows + 2);
+        Assert.Equal((ControlState.Holding, HoldReason.PolicyRefused), (rig.Loop.State, rig.Loop.Reason));
+        Assert.True(rig.Robot.HoldsNow);
+    }
+
+    [Fact]
+    public void Innovation_AllocatesNothing()
+    {
+        Innovation();
+        using var tree = _packages.Load("gated");
+        float[] chunk = new float[Width], observation = [0.5f];
+        Assert.Equal(0, Allocated.ByThisThread(() =>
+        {
+            for (int i = 0; i < 100; i++)
+            {
+                tree.Policy.Plan(observation, Whenever, chunk);
+                observation[0] = Plant(observation[0], chunk);
+            }
+        }));
+    }
+
+    [Theory]
+    [InlineData("'threshold': 5", "steering.refuse.gates[0].transitions is missing; signal 'innovation' needs it")]
+    [InlineData("'threshold': 5, 'transitions': 'other.f32'", "is 'other.f32', which 'files' does not list")]
+    [InlineData("'threshold': 5, 'transitions': 'known.f32', 'rows': 5", "steering.refuse.gates[0].rows is 5, the plan has 4")]
+    [InlineData("'threshold': 5, 'transitions': 'known.f32', 'rows': 3", "expected a multiple of 32: 1 observation elements, 3 rows of 2 and 1 again of 4 bytes")]
+    public void Load_WhenAnInnovationGateLacksSomething_SaysWhat(string words, string expected) => Assert.Contains(
+        expected, Assert.Throws<ConfigException>(() =>
+        {
+            Write($"'signal': 'innovation', {words}", new float[10]);
+            _packages.Load("gated");
+        }).Message, StringComparison.Ordinal);
+
+    // The rig's joint: each row brings it 0.4 of the way.
+    private static float Plant(float q, ReadOnlySpan<float> rows)
+    {
+        for (int r = 0; r < rows.Length; r += 2)
+        {
+            q += 0.4f * (rows[r] - q);
+        }
+
+        return q;
+    }
+
+    // Transitions of that joint under the policy, measured to 0.01.
+    private void Innovation(int rows = Rows)
+    {
+        var random = new SeededRandom(6);
+        var set = new List<float>();
+        for (int n = 0; n < 300; n++)
+        {
+            float q = (float)random.NextDouble(-1, 1);
+            float[] sent = [.. Enumerable.Range(0, 2 * rows).Select(_ => (0.5f * q) + (0.1f * (float)random.NextGaussian()))];
+            set.AddRange([q, .. sent, Plant(q, sent) + (0.005f * (float)random.NextGaussian())]);
+        }
+
+        Write(FormattableString.Invariant($"'signal': 'innovation', 'threshold': 8, 'transitions': 'known.f32', 'rows': {rows}"), [.. set]);
+    }
+
     // One of the rig's two joints, as a sensor with an offset sees it.
-    private sealed class Seen(IPolicy policy) : IPolicy
+    private sealed class Seen(IPolicy policy) : IContinuingPolicy
     {
         private readonly float[] _observation = new float[1];
 
@@ -78,6 +203,8 @@ public sealed class RefuseTests : IDisposable
         public string? LastFault => policy.LastFault;
 
         public void Reset(ulong seed) => policy.Reset(seed);
+
+        public void Continue(ChunkInExecution running) => (policy as IContinuingPolicy)?.Continue(running);
 
         public PlanResult Plan(ReadOnlySpan<float> observation, MonotonicTime deadline, Span<float> chunk)
         {
@@ -154,11 +281,17 @@ public sealed class RefuseTests : IDisposable
 
     private void Gate(double threshold, string fallback = "", string? parents = null, float[]? set = null, string words = "")
     {
-        set ??= [.. Enumerable.Range(0, 11).Select(i => i / 10f)];
+        Write(
+            FormattableString.Invariant($"'signal': 'distance', 'threshold': {threshold}, 'coreset': 'known.f32' {words}"),
+            set ?? [.. Enumerable.Range(0, 11).Select(i => i / 10f)], fallback, parents);
+    }
+
+    private void Write(string gate, float[] set, string fallback = "", string? parents = null)
+    {
         Directory.CreateDirectory(_packages.At("gated"));
         byte[] bytes = MemoryMarshal.AsBytes(set.AsSpan()).ToArray();
         File.WriteAllBytes(Path.Combine(_packages.At("gated"), "known.f32"), bytes);
-        _packages.Steered("gated", FormattableString.Invariant($"{parents ?? Parents("a")}, 'refuse': {{ 'gates': [{{ 'signal': 'distance', 'threshold': {threshold}, 'coreset': 'known.f32' {words} }}] {fallback} }}"),
+        _packages.Steered("gated", $"{parents ?? Parents("a")}, 'refuse': {{ 'gates': [{{ {gate} }}] {fallback} }}",
             $", 'files': [{{ 'path': 'known.f32', 'sha256': '{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(bytes))}' }}]");
     }
 }
