@@ -1,7 +1,6 @@
 using Robotics.Numerics;
 using Robotics.Packages;
 using Robotics.Routes;
-using Robotics.Safety;
 
 namespace Robotics.Sim.Tasks;
 
