@@ -53,6 +53,9 @@ public sealed class RouteDesk
     /// <summary>Puts a route forward; the newest one counts. From any thread.</summary>
     public void Offer(RouteTable route) => Volatile.Write(ref _offered, route);
 
+    /// <summary>Whether a look would find something to do. From any thread.</summary>
+    public bool HasWork => Volatile.Read(ref _offered) is not null || _loop.RouteWanted != HoldReason.None;
+
     /// <summary>Looks after the loop once: checks what was offered, or asks for what is wanted. Takes as long as planner and rehearsal.</summary>
     /// <param name="signals">[frame] the robot's newest measurement.</param>
     public void Attend(ReadOnlySpan<float> signals)
