@@ -43,6 +43,9 @@ public interface ILearningTask
     /// <summary>Whether the task ends in this frame (success, fall): there is no value beyond it.</summary>
     bool IsOver(ReadOnlySpan<float> reached);
 
+    /// <summary>Writes routes for policies that follow one here; null: nobody does.</summary>
+    Routes.IRoutePlanner? Routes => null;
+
     /// <summary>A world to do it in.</summary>
     /// <param name="period">Simulated time of one step: <see cref="Period"/> or the robot's state period.</param>
     /// <exception cref="ConfigException">What it needs is not installed, or cannot step at this period.</exception>

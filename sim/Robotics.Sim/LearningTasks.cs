@@ -10,6 +10,7 @@ public static class LearningTasks
     public static IReadOnlyList<ILearningTask> All { get; } =
     [
         new CartPole(),
+        new Gates(),
         new Hopper(),
         new MultiGoal(),
         new Pendulum(),

@@ -1,5 +1,7 @@
+using System.Numerics;
 using Robotics.Observations;
 using Robotics.Packages;
+using Robotics.Routes;
 using Robotics.Safety;
 
 namespace Robotics.Control;
@@ -18,9 +20,20 @@ public sealed partial class ControlLoop
     {
         ArgumentNullException.ThrowIfNull(robot);
         using var air = new RobotOfAir(robot);
+        if (manifest.Route is { } followed)
+        {
+            manifest = manifest with { Route = followed with { KeepOut = [] } }; // wherever air stands
+        }
+
         using var loop = new ControlLoop(manifest, air, policy, new ObservationAssembler(manifest, robot), new ActionMap(manifest, robot),
             new ControlOptions { Planner = PlannerMode.Inline });
         loop.ArmAsync(CancellationToken.None).GetAwaiter().GetResult(); // air answers at once
+        if (loop._ground is { } ground)
+        {
+            var away = ground.Position(new float[robot.Layout.Length]) + Vector3.UnitX;
+            loop.SetRoute(new RouteTable([new(manifest.Route!.Verbs[0], away, 0.001f, 600)], "rehearsal", manifest.Route), 1);
+        }
+
         loop.Run();
         for (int i = 0; i < RehearsedTicks; i++)
         {

@@ -58,6 +58,7 @@ public sealed partial class ControlLoop
         Obey((Requests)Interlocked.Exchange(ref _requests, 0));
         React();
         Collect();
+        FollowRoute();
         if (_wantsRun && State is ControlState.Armed or ControlState.Running)
         {
             Plan();
@@ -100,6 +101,8 @@ public sealed partial class ControlLoop
             Observation = _observation.Sequence,
             ObservationAgeNs = _ageNs,
             ActionAgeNs = _observation.ActionAgeNs,
+            Route = _follower?.Number ?? 0,
+            RouteRow = RouteRow,
             Plan = command.IsHold ? 0 : _schedule.Plan,
             Row = command.IsHold ? -1 : _schedule.Row,
             GateTouched = gate.Touched,
@@ -131,6 +134,11 @@ public sealed partial class ControlLoop
     private void Plan()
     {
         var slot = _planner.Slot;
+        if (!_begun && slot.IsFree && !HasRoute())
+        {
+            return;
+        }
+
         if (!_begun)
         {
             _waitTick = _waitTick < 0 ? _tick : _waitTick;
@@ -149,8 +157,8 @@ public sealed partial class ControlLoop
         }
 
         var time = TimeSpan.FromTicks((_tick - _runTick) * Timing.Period.Ticks);
-        _assembler.Assemble(_observation.Signals, time, _command, _raw, _wanted, _vector);
-        if (slot.IsFree && _tick + Lead() >= _schedule.Wanted)
+        _assembler.Assemble(_observation.Signals, time, _command, SeenRoute(), _raw, _wanted, _vector);
+        if (slot.IsFree && (_anchored || _tick + Lead() >= _schedule.Wanted))
         {
             long end = _schedule.Needed(_tick);
             _vector.CopyTo(slot.Observation, 0);
@@ -161,6 +169,7 @@ public sealed partial class ControlLoop
             slot.RequestedAt = MonotonicTime.Now(_clock);
             slot.Deadline = new(_due.Nanoseconds + ((end - _tick) * _periodNs) + _actAfterNs);
             _fresh = false;
+            _anchored = false;
             _planner.Request();
         }
     }
@@ -170,6 +179,7 @@ public sealed partial class ControlLoop
         var measured = _observation.Signals.AsSpan(0, _joints);
         _begun = true;
         _fresh = true;
+        _anchored = false;
         _runTick = _tick;
         _gateTick = _tick - 1;
         _firstCommand = 0;
@@ -194,7 +204,8 @@ public sealed partial class ControlLoop
     // Rows of the running chunk go by while the next one is computed; it is told how many, and joins there.
     private ChunkInExecution Running()
     {
-        bool last = _schedule.Plan != 0 && _schedule.Plan == _planned;
+        // A way that was anchored anew leads elsewhere than the running chunk: nothing to join.
+        bool last = !_anchored && _schedule.Plan != 0 && _schedule.Plan == _planned;
         return new(last ? _schedule.RowsSince(_tick) : -1, (int)((Lead() + Timing.TicksPerRow - 1) / Timing.TicksPerRow));
     }
 

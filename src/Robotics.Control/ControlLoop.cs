@@ -91,6 +91,13 @@ public sealed partial class ControlLoop : IDisposable
         _vector = new float[assembler.Length];
         _command = new float[_operator.Length];
         _operator.TryRead(_command);
+        if (manifest.Route is { } route)
+        {
+            (_routeSpec, _ground) = (route, new(route, robot.Spec));
+            _follower = new(route, _ground, Timing.Period);
+        }
+
+        _route = new float[assembler.RouteLength];
         _raw = new float[spec.ActionLength];
         _wanted = new float[_joints];
         _target = new float[_joints];

@@ -37,6 +37,12 @@ public readonly record struct ControlEvent(MonotonicTime Time, ControlState From
             HoldReason.Ready => "the robot is claimed and everything checks out",
             HoldReason.Started => "started by the operator or the program",
             HoldReason.SimulationDiverged => "the simulation diverged",
+            HoldReason.RouteMissing => "the policy follows a route and there is none; write one",
+            HoldReason.RouteStale => F($"the route was checked {Measured:F1} s ago, tolerated are {Limit:F1} s"),
+            HoldReason.RouteRejected => "the check refused the route; the record says why",
+            HoldReason.RouteBlocked => F($"the way to row {Measured:F0} of the route enters a region that is kept out of"),
+            HoldReason.RouteTimeout => F($"row {Measured:F0} of the route was not achieved in its {Limit:F1} s"),
+            HoldReason.RouteDone => F($"all {Measured:F0} rows of the route are achieved"),
             _ => Reason.ToString(),
         };
         return From == To ? F($"stays {From}: {cause}.") : F($"{From} to {To}: {cause}.");

@@ -94,4 +94,22 @@ public enum HoldReason : byte
 
     /// <summary>The simulation diverged.</summary>
     SimulationDiverged = 22,
+
+    /// <summary>The policy follows a route and there is none yet.</summary>
+    RouteMissing = 23,
+
+    /// <summary>The route was checked too long ago to move the robot now.</summary>
+    RouteStale = 24,
+
+    /// <summary>The check refused the route, and those that were written instead.</summary>
+    RouteRejected = 25,
+
+    /// <summary>The way from where the robot is enters a region that is kept out of.</summary>
+    RouteBlocked = 26,
+
+    /// <summary>A row of the route was not achieved in its time.</summary>
+    RouteTimeout = 27,
+
+    /// <summary>The last row of the route is achieved.</summary>
+    RouteDone = 28,
 }

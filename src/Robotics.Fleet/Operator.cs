@@ -5,9 +5,10 @@ using MQTTnet.Protocol;
 namespace Robotics.Fleet;
 
 /// <summary>An operator's word to the controller that drives a robot.</summary>
-/// <param name="Do"><c>hold</c>, <c>resume</c>, <c>stop</c> or <c>command</c>.</param>
+/// <param name="Do"><c>hold</c>, <c>resume</c>, <c>stop</c>, <c>command</c> or <c>route</c>.</param>
 /// <param name="Values">For <c>command</c>: operator command elements by name.</param>
-public sealed record OperatorRequest(string Do, IReadOnlyDictionary<string, float>? Values = null);
+/// <param name="Route">For <c>route</c>: the rows, as <see cref="Routes.RouteText"/> reads them.</param>
+public sealed record OperatorRequest(string Do, IReadOnlyDictionary<string, float>? Values = null, string? Route = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(OperatorRequest))]

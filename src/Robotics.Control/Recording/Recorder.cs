@@ -40,6 +40,8 @@ public sealed class Recorder : IDisposable
     private readonly RowRing<PlanHead> _plans;
     private readonly RowRing<ControlEvent> _events = new(Events, 0);
     private readonly ConcurrentQueue<EventRow> _notes = new();
+    private readonly RowRing<RouteEvent> _routes = new(Events, 0);
+    private readonly ConcurrentQueue<RouteNote> _routeNotes = new();
     private readonly int _frame;
     private readonly int _joints;
     private readonly int _observation;
@@ -88,16 +90,19 @@ public sealed class Recorder : IDisposable
     public string? Failure { get; private set; }
 
     /// <summary>Ticks, plans and events dropped because a ring was full.</summary>
-    public long Dropped => _ticks.Dropped + _plans.Dropped + _events.Dropped;
+    public long Dropped => _ticks.Dropped + _plans.Dropped + _events.Dropped + _routes.Dropped;
 
     /// <summary>Adds a message; any thread but the loop's and the inference thread's.</summary>
     public void Note(EventRow row) => _notes.Enqueue(row);
+
+    /// <summary>Adds what happened to a route; any thread but the loop's and the inference thread's.</summary>
+    public void NoteRoute(RouteNote note) => _routeNotes.Enqueue(note);
 
     /// <summary>Loop thread: one tick.</summary>
     internal void Append(in TickRow row)
     {
         var head = new TickHead(row.Tick, row.Due, row.LatenessNs, row.WorkNs, row.State, row.Reason, row.Observation, row.ObservationAgeNs,
-            row.ActionAgeNs, row.Plan, row.Row, row.GateTouched, row.GateReasons, !row.Wanted.IsEmpty, !row.Sent.IsEmpty);
+            row.ActionAgeNs, row.Plan, row.Row, row.Route, row.RouteRow, row.GateTouched, row.GateReasons, !row.Wanted.IsEmpty, !row.Sent.IsEmpty);
         if (!_ticks.TryReserve(in head, out var floats))
         {
             return;
@@ -130,6 +135,15 @@ public sealed class Recorder : IDisposable
         if (_events.TryReserve(in happened, out _))
         {
             _events.Publish();
+        }
+    }
+
+    /// <summary>Loop thread: something that happened to the route.</summary>
+    internal void Append(in RouteEvent happened)
+    {
+        if (_routes.TryReserve(in happened, out _))
+        {
+            _routes.Publish();
         }
     }
 
@@ -238,6 +252,24 @@ public sealed class Recorder : IDisposable
             }
         }
 
+        while (_routeNotes.TryDequeue(out var note))
+        {
+            if (!_failed)
+            {
+                _writer.Write(note);
+            }
+        }
+
+        while (_routes.TryPeek(out var happened, out _))
+        {
+            if (!_failed)
+            {
+                _writer.Write(new RouteNote(happened.Time, happened.Kind, happened.Route, happened.Row, happened.Describe()));
+            }
+
+            _routes.Release();
+        }
+
         return eventful;
     }
 
@@ -254,6 +286,8 @@ public sealed class Recorder : IDisposable
         ActionAgeNs = head.ActionAgeNs,
         Plan = head.Plan,
         Row = head.Row,
+        Route = head.Route,
+        RouteRow = head.RouteRow,
         GateTouched = head.GateTouched,
         GateReasons = head.GateReasons,
         Signals = floats[.._frame],
@@ -278,7 +312,7 @@ public sealed class Recorder : IDisposable
     });
 
     private readonly record struct TickHead(ulong Tick, MonotonicTime Due, long LatenessNs, long WorkNs, ControlState State, HoldReason Reason, ulong Observation,
-        long ObservationAgeNs, long ActionAgeNs, ulong Plan, int Row, ulong GateTouched, Safety.GateReasons GateReasons, bool HasWanted, bool HasSent);
+        long ObservationAgeNs, long ActionAgeNs, ulong Plan, int Row, ulong Route, int RouteRow, ulong GateTouched, Safety.GateReasons GateReasons, bool HasWanted, bool HasSent);
 
     private readonly record struct PlanHead(ulong Plan, MonotonicTime RequestedAt, MonotonicTime StartedAt, MonotonicTime FinishedAt, MonotonicTime Deadline,
         PlanStatus Status, int Calls, float Energy, bool AfterReset, int ChunkLength);

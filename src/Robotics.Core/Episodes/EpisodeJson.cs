@@ -26,6 +26,8 @@ internal static class EpisodeJson
                 case "action_age_ns": row.ActionAgeNs = reader.GetInt64(); break;
                 case "plan": row.Plan = reader.GetUInt64(); break;
                 case "row": row.Row = reader.GetInt32(); break;
+                case "route": row.Route = reader.GetUInt64(); break;
+                case "route_row": row.RouteRow = reader.GetInt32(); break;
                 case "gate_joints": row.GateTouched = reader.GetUInt64(); break;
                 case "gate_reasons": row.GateReasons = (GateReasons)reader.GetUInt16(); break;
                 case "signals": row.Signals = Floats(ref reader); break;
@@ -105,6 +107,27 @@ internal static class EpisodeJson
         }
 
         return new EpisodeLink(time, link);
+    }
+
+    public static RouteNote Route(ReadOnlySpan<byte> json)
+    {
+        var row = new RouteNote(default, RouteNoteKind.Accepted, 0, 0, "");
+        var reader = Open(json);
+        while (Field(ref reader) is { } name)
+        {
+            switch (name)
+            {
+                case "time_ns": row = row with { Time = new(reader.GetInt64()) }; break;
+                case "kind": row = row with { Kind = (RouteNoteKind)reader.GetByte() }; break;
+                case "route": row = row with { Route = reader.GetUInt64() }; break;
+                case "row": row = row with { Row = reader.GetInt32() }; break;
+                case "text": row = row with { Text = reader.GetString() ?? "" }; break;
+                case "table": row = row with { Table = reader.GetString() ?? "" }; break;
+                default: reader.Skip(); break;
+            }
+        }
+
+        return row;
     }
 
     private static Utf8JsonReader Open(ReadOnlySpan<byte> json)

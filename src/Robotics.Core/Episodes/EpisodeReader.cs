@@ -84,6 +84,9 @@ public sealed class EpisodeReader : IDisposable
     /// <summary>Every link state in order.</summary>
     public IEnumerable<EpisodeLink> Links() => Rows(EpisodeSchemas.LinkTopic, EpisodeJson.Link);
 
+    /// <summary>Everything that happened to routes, in order; nothing for a policy that follows none.</summary>
+    public IEnumerable<RouteNote> Routes() => Rows(EpisodeSchemas.RouteTopic, EpisodeJson.Route);
+
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 

@@ -38,6 +38,12 @@ public readonly ref struct TickRow
     /// <summary>Row of the plan; -1 for none.</summary>
     public int Row { get; init; }
 
+    /// <summary>Number of the route that is followed; 0 for none.</summary>
+    public ulong Route { get; init; }
+
+    /// <summary>Current row of the route, from 0; -1 for none.</summary>
+    public int RouteRow { get; init; }
+
     /// <summary>Bit j: the gate changed joint j.</summary>
     public ulong GateTouched { get; init; }
 
@@ -101,6 +107,40 @@ public readonly ref struct PlanRow
 /// <param name="Reason">Why.</param>
 /// <param name="Text">One sentence with the figures.</param>
 public sealed record EventRow(MonotonicTime Time, ControlState From, ControlState To, HoldReason Reason, string Text);
+
+/// <summary>What happened to a route.</summary>
+public enum RouteNoteKind : byte
+{
+    /// <summary>The check took it.</summary>
+    Accepted,
+
+    /// <summary>The check refused it.</summary>
+    Rejected,
+
+    /// <summary>Whoever writes routes was asked for one.</summary>
+    Asked,
+
+    /// <summary>The policy begins to follow it, or goes on after a hold.</summary>
+    Began,
+
+    /// <summary>One or more rows were achieved.</summary>
+    Advanced,
+
+    /// <summary>The robot had left the way, which was anchored anew where it is.</summary>
+    Strayed,
+
+    /// <summary>The robot made no progress; the way was anchored anew where it is.</summary>
+    Stalled,
+}
+
+/// <summary>Something that happened to a route.</summary>
+/// <param name="Time">When.</param>
+/// <param name="Kind">What.</param>
+/// <param name="Route">Number of the route, from 1; 0 before there is one.</param>
+/// <param name="Row">The current row, from 0; the number of rows at the end.</param>
+/// <param name="Text">One sentence with the figures.</param>
+/// <param name="Table">Of an accepted or rejected route all rows, as <see cref="Routes.RouteText"/> writes them; else empty.</param>
+public sealed record RouteNote(MonotonicTime Time, RouteNoteKind Kind, ulong Route, int Row, string Text, string Table = "");
 
 /// <summary>What stands at the front of a record.</summary>
 public sealed record EpisodeHeader

@@ -4,7 +4,7 @@ namespace Robotics.Episodes;
 /// readable.</summary>
 internal static class EpisodeSchemas
 {
-    public const string TickTopic = "/tick", PlanTopic = "/plan", EventTopic = "/event", LinkTopic = "/link";
+    public const string TickTopic = "/tick", PlanTopic = "/plan", EventTopic = "/event", LinkTopic = "/link", RouteTopic = "/route";
 
     public const string RobotFile = "robot.json", PolicyFile = "policy.json";
 
@@ -24,6 +24,8 @@ internal static class EpisodeSchemas
         "action_age_ns":{"type":"integer","description":"newest action age that the robot reported"},
         "plan":{"type":"integer","description":"plan that the targets came from; 0 none"},
         "row":{"type":"integer","description":"row of the plan; -1 none"},
+        "route":{"type":"integer","description":"route that is followed; left out without one"},
+        "route_row":{"type":"integer","description":"current row of the route, from 0; left out without a route"},
         "gate_joints":{"type":"integer","description":"bit j: the gate changed joint j"},
         "gate_reasons":{"type":"integer","description":"bits: 1 target not finite, 2 range, 4 lead, 8 speed, 16 acceleration, 32 jerk, 64 effort, 128 blind, 256 out of range, 512 workspace, 1024 length"},
         "signals":{"type":"array","items":{"type":"number"},"description":"the robot's signal frame, SI units"},
@@ -62,6 +64,16 @@ internal static class EpisodeSchemas
         "to":{"type":"integer","description":"state after"},
         "reason":{"type":"integer","description":"HoldReason; 0 none"},
         "text":{"type":"string","description":"the sentence alone"}}}
+        """u8;
+
+    public static ReadOnlySpan<byte> Route => """
+        {"title":"robotics.Route","description":"Something that happened to the route, a table of targets that the policy follows.","type":"object","properties":{
+        "time_ns":{"type":"integer","description":"monotonic"},
+        "kind":{"type":"integer","description":"0 accepted, 1 rejected, 2 asked for, 3 began, 4 advanced, 5 strayed, 6 stalled"},
+        "route":{"type":"integer","description":"counts from 1"},
+        "row":{"type":"integer","description":"current row, from 0"},
+        "text":{"type":"string","description":"one sentence"},
+        "table":{"type":"string","description":"of an accepted or rejected route its rows, newline-delimited JSON"}}}
         """u8;
 
     public static ReadOnlySpan<byte> Link => """

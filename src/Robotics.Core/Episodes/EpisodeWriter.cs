@@ -8,7 +8,7 @@ namespace Robotics.Episodes;
 
 /// <summary>Writes one run to an MCAP file that a killed process leaves readable up to the last chunk.</summary>
 /// <remarks>
-/// Owner: the recorder thread. Not thread-safe. Topics <c>/tick</c>, <c>/plan</c>, <c>/event</c> and <c>/link</c> hold JSON, so that
+/// Owner: the recorder thread. Not thread-safe. Topics <c>/tick</c>, <c>/plan</c>, <c>/event</c>, <c>/route</c> and <c>/link</c> hold JSON, so that
 /// Foxglove opens and plots a record as it is; floats are in shortest round-trip form and read back bit-equal, NaN and infinities
 /// are strings. Log time is UTC: the header's start plus the monotonic time since. Once its buffers have grown a row allocates
 /// nothing. The same header and rows give the same bytes.
@@ -25,6 +25,7 @@ public sealed class EpisodeWriter : IDisposable
     private readonly ushort _plan;
     private readonly ushort _event;
     private readonly ushort _link;
+    private readonly ushort _route;
 
     /// <summary>Begins a record and writes what stands at its front.</summary>
     /// <param name="stream">Seekable or not; owned by the writer from here on.</param>
@@ -44,6 +45,7 @@ public sealed class EpisodeWriter : IDisposable
         _plan = Topic(EpisodeSchemas.PlanTopic, "robotics.Plan", EpisodeSchemas.Plan);
         _event = Topic(EpisodeSchemas.EventTopic, "foxglove.Log", EpisodeSchemas.Log);
         _link = Topic(EpisodeSchemas.LinkTopic, "robotics.Link", EpisodeSchemas.Link);
+        _route = Topic(EpisodeSchemas.RouteTopic, "robotics.Route", EpisodeSchemas.Route);
 
         _file.AddMetadata(EpisodeSchemas.HeaderMetadata,
         [
@@ -79,6 +81,12 @@ public sealed class EpisodeWriter : IDisposable
         _json.WriteNumber("action_age_ns"u8, row.ActionAgeNs);
         _json.WriteNumber("plan"u8, row.Plan);
         _json.WriteNumber("row"u8, row.Row);
+        if (row.Route != 0)
+        {
+            _json.WriteNumber("route"u8, row.Route);
+            _json.WriteNumber("route_row"u8, row.RouteRow);
+        }
+
         _json.WriteNumber("gate_joints"u8, row.GateTouched);
         _json.WriteNumber("gate_reasons"u8, (int)row.GateReasons);
         Floats("signals"u8, row.Signals);
@@ -137,6 +145,21 @@ public sealed class EpisodeWriter : IDisposable
         _json.WriteString("text"u8, row.Text);
         End(_event, row.Time);
         _file.CloseChunk();
+    }
+
+    /// <summary>Appends what happened to a route.</summary>
+    /// <exception cref="IOException">The chunk was full and the disk did not take it.</exception>
+    public void Write(RouteNote note)
+    {
+        ArgumentNullException.ThrowIfNull(note);
+        Begin();
+        _json.WriteNumber("time_ns"u8, note.Time.Nanoseconds);
+        _json.WriteNumber("kind"u8, (int)note.Kind);
+        _json.WriteNumber("route"u8, note.Route);
+        _json.WriteNumber("row"u8, note.Row);
+        _json.WriteString("text"u8, note.Text);
+        _json.WriteString("table"u8, note.Table);
+        End(_route, note.Time);
     }
 
     /// <summary>Appends the state of the link.</summary>

@@ -38,6 +38,12 @@ public sealed class EpisodeTick
     /// <summary>Row of the plan; -1 for none.</summary>
     public int Row { get; set; } = -1;
 
+    /// <summary>Number of the route that is followed; 0 for none.</summary>
+    public ulong Route { get; set; }
+
+    /// <summary>Current row of the route, from 0; -1 for none.</summary>
+    public int RouteRow { get; set; } = -1;
+
     /// <summary>Bit j: the gate changed joint j.</summary>
     public ulong GateTouched { get; set; }
 

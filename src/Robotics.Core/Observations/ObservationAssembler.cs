@@ -15,7 +15,7 @@ namespace Robotics.Observations;
 public sealed record ObservationElement(int Index, string Group, string Term, string Element, string Unit, float Scale, int Age);
 
 /// <summary>Builds a policy's observation vector from a robot's signal frames, as the manifest describes it.</summary>
-/// <remarks>Owner: the loop thread. <see cref="Assemble"/> is allocation-free.</remarks>
+/// <remarks>Owner: the loop thread. <c>Assemble</c> is allocation-free.</remarks>
 public sealed class ObservationAssembler
 {
     private readonly SampleHistory[] _pieces;
@@ -64,6 +64,7 @@ public sealed class ObservationAssembler
         Groups = groups;
         Elements = elements;
         Length = elements.Count;
+        RouteLength = policy.Route is { } route ? 6 + route.Verbs.Count : 0;
         CommandElements = [.. policy.Commands.SelectMany(command => command.Elements)];
     }
 
@@ -79,6 +80,10 @@ public sealed class ObservationAssembler
     /// <summary>Names of all command elements, in the order of the command vector.</summary>
     public IReadOnlyList<string> CommandElements { get; }
 
+    /// <summary>Elements of what is said of the route: target and next target relative to the robot, [3] each, and the verb one-hot; 0
+    /// without a route.</summary>
+    public int RouteLength { get; }
+
     /// <summary>Forgets the history; the next sample fills it as the manifest says, and phase time starts again with it.</summary>
     public void Reset()
     {
@@ -89,19 +94,31 @@ public sealed class ObservationAssembler
         }
     }
 
+    /// <summary>The same for a policy that follows no route.</summary>
+    /// <param name="signals">[Layout.Length] the robot's signal frame.</param>
+    /// <param name="time">Time of the run.</param>
+    /// <param name="command">[CommandElements.Count] operator commands.</param>
+    /// <param name="rawAction">[Da] the previous raw network output.</param>
+    /// <param name="target">[Nj] the previous joint targets.</param>
+    /// <param name="observation">[Length] receives the vector.</param>
+    /// <exception cref="ArgumentException">A length is wrong, or the policy follows a route.</exception>
+    public void Assemble(ReadOnlySpan<float> signals, TimeSpan time, ReadOnlySpan<float> command, ReadOnlySpan<float> rawAction, ReadOnlySpan<float> target, Span<float> observation) =>
+        Assemble(signals, time, command, [], rawAction, target, observation);
+
     /// <summary>Takes one sample per control tick and writes the vector.</summary>
     /// <param name="signals">[Layout.Length] the robot's signal frame.</param>
     /// <param name="time">Time of the run, for clocks and phases, which start at 0 with the first sample after a reset.</param>
     /// <param name="command">[CommandElements.Count] operator commands.</param>
+    /// <param name="route">[RouteLength] what <see cref="Routes.RouteFollower.Observe"/> says.</param>
     /// <param name="rawAction">[Da] the previous raw network output; zeros at the start.</param>
     /// <param name="target">[Nj] the previous joint targets, in robot order.</param>
     /// <param name="observation">[Length] receives the vector, in physical units (normalisation is the policy's).</param>
     /// <exception cref="ArgumentException">A length is wrong.</exception>
-    public void Assemble(ReadOnlySpan<float> signals, TimeSpan time, ReadOnlySpan<float> command, ReadOnlySpan<float> rawAction, ReadOnlySpan<float> target, Span<float> observation)
+    public void Assemble(ReadOnlySpan<float> signals, TimeSpan time, ReadOnlySpan<float> command, ReadOnlySpan<float> route, ReadOnlySpan<float> rawAction, ReadOnlySpan<float> target, Span<float> observation)
     {
-        if (signals.Length != _frame || command.Length != CommandElements.Count || rawAction.Length != _actionLength || target.Length != _joints || observation.Length != Length)
+        if (signals.Length != _frame || command.Length != CommandElements.Count || route.Length != RouteLength || rawAction.Length != _actionLength || target.Length != _joints || observation.Length != Length)
         {
-            ThrowLength(signals.Length, command.Length, rawAction.Length, target.Length, observation.Length);
+            ThrowLength(signals.Length, command.Length, route.Length, rawAction.Length, target.Length, observation.Length);
         }
 
         if (_start is null)
@@ -114,6 +131,7 @@ public sealed class ObservationAssembler
         {
             Signals = signals,
             Command = command,
+            Route = route,
             RawAction = rawAction,
             Target = target,
             Seconds = (time - _start.Value).TotalSeconds,
@@ -147,7 +165,7 @@ public sealed class ObservationAssembler
         }
     }
 
-    private void ThrowLength(int signals, int command, int rawAction, int target, int observation) => throw new ArgumentException(
-        $"The assembler takes {_frame} signals, {CommandElements.Count} command elements, {_actionLength} action elements, {_joints} targets and {Length} "
-        + $"observation elements; it got {signals}, {command}, {rawAction}, {target} and {observation}.");
+    private void ThrowLength(int signals, int command, int route, int rawAction, int target, int observation) => throw new ArgumentException(
+        $"The assembler takes {_frame} signals, {CommandElements.Count} command elements, {RouteLength} of a route, {_actionLength} action elements, {_joints} targets and {Length} "
+        + $"observation elements; it got {signals}, {command}, {route}, {rawAction}, {target} and {observation}.");
 }

@@ -21,6 +21,12 @@ public sealed record PolicyCheck(IReadOnlyList<string> Problems, IReadOnlyList<s
         var problems = new List<string>();
         var assembler = Try(() => new ObservationAssembler(policy, robot));
         var map = Try(() => new ActionMap(policy, robot));
+        var ground = policy.Route is { } route ? Try(() => new Routes.RouteGround(route, robot)) : null;
+        if (policy.Route?.Rehearse == true && ground is { ReadsJoints: false })
+        {
+            problems.Add($"route.rehearse is true, and route.position reads '{policy.Route.Position.Signal}': it is not known what a command does to that signal; remove it, or read joint.position");
+        }
+
         var notes = new List<string>();
         var timing = policy.Timing;
         if (robot.StatePeriodMs > timing.PeriodMs)

@@ -67,6 +67,12 @@ internal sealed class TermWiring(Wiring wiring)
                 return PreviousAction(spec);
             case "phase":
                 return Phase(spec, path);
+            case "route_target":
+                return Route(0, path);
+            case "route_next":
+                return Route(3, path);
+            case "route_verb":
+                return Route(6, path);
             case "clock":
                 return new ClockTerm();
             case "constant":
@@ -183,6 +189,18 @@ internal sealed class TermWiring(Wiring wiring)
 
         wiring.Check.Add(path, $"reads command '{name}', the manifest has: {string.Join(", ", wiring.Policy.Commands.Select(command => command.Name))}");
         return null;
+    }
+
+    // Where each part lies in what the follower says: see RouteFollower.Observe.
+    private RouteTerm? Route(int part, string path)
+    {
+        if (wiring.Policy.Route is not { } route)
+        {
+            wiring.Check.Add(path, "reads a route, and the manifest has no 'route' section that says where the robot is");
+            return null;
+        }
+
+        return new RouteTerm(part, part == 6 ? [.. route.Verbs.Select(verb => (verb, ""))] : [.. Axes.Select(axis => (axis, "m"))]);
     }
 
     private ITerm? PreviousAction(ObservationTerm spec)

@@ -25,6 +25,9 @@ internal static class ManifestCheck
         ["previous_action"] = ["source", "select"],
         ["phase"] = ["frequency", "command", "phase_offsets", "output", "select"],
         ["clock"] = [],
+        ["route_target"] = ["select"],
+        ["route_next"] = ["select"],
+        ["route_verb"] = ["select"],
         ["constant"] = ["values", "select"],
     };
 
@@ -43,6 +46,11 @@ internal static class ManifestCheck
         }
 
         Commands(policy, check);
+        if (policy.Route is { } route)
+        {
+            Routes.RouteSpecCheck.Run(route, policy.Files, check);
+        }
+
         Unique("observations", policy.Observations.Select(group => group.Name), check);
         for (int g = 0; g < policy.Observations.Count; g++)
         {
@@ -244,6 +252,9 @@ internal static class ManifestCheck
         {
             case "signal":
                 check.That(term.Signal is not null, path, "has no 'signal', which a signal term needs");
+                break;
+            case "route_target" or "route_next" or "route_verb":
+                check.That(policy.Route is not null, path, $"is a {term.Kind} term, which needs a 'route' section that says where the robot is");
                 break;
             case "constant":
                 check.That(term.Values is not null, path, "has no 'values', which a constant term needs");

@@ -46,7 +46,7 @@ internal sealed record SteeredFile
 /// <summary>Makes one manifest of a steered package and its parts, or says why they do not belong together.</summary>
 internal static class SteeredManifest
 {
-    private static readonly string[] Inherited = ["models", "states", "providers", "commands", "observations", "action", "sampler", "trained", "golden"];
+    private static readonly string[] Inherited = ["models", "states", "providers", "commands", "route", "observations", "action", "sampler", "trained", "golden"];
 
     /// <summary>Keys that only the parents may give.</summary>
     public static void CheckKeys(JsonElement root, ConfigCheck check)
@@ -112,6 +112,8 @@ internal static class SteeredManifest
                 }
             }
 
+            check.That(manifest.Route is null || (driver.Manifest.Route is { } route && Text(manifest.Route) == Text(route)), at,
+                $"({manifest.Origin}) follows a route otherwise than the package that drives, {driverAt} ({driver.Manifest.Origin}): their 'route' sections must say the same");
             placed.Add(new(role, at, package, [.. manifest.Observations.Select(group => Place(group, groups, keys))]));
         }
 
@@ -125,6 +127,7 @@ internal static class SteeredManifest
             States = new Dictionary<string, StateSpec>(),
             Providers = [],
             Commands = commands,
+            Route = driver.Manifest.Route is { } followed ? followed with { File = null } : null, // the file stays the parent's own
             Observations = groups,
             Action = driver.Manifest.Action with { Normalization = null },
             Timing = file.Timing ?? driver.Manifest.Timing,
@@ -202,6 +205,8 @@ internal static class SteeredManifest
     private static string Word(PolicyKind kind) => kind.ToString().ToLowerInvariant();
 
     private static string Text(CommandSpec command) => JsonSerializer.Serialize(command, PackageJson.Default.CommandSpec);
+
+    private static string Text(Routes.RouteSpec route) => JsonSerializer.Serialize(route with { File = null }, PackageJson.Default.RouteSpec);
 
     private static string Text(ActionSpec action) => JsonSerializer.Serialize(action, PackageJson.Default.ActionSpec);
 }

@@ -1,3 +1,5 @@
+using Robotics.Routes;
+
 namespace Robotics.Packages;
 
 /// <summary>What kind of graph a package holds, and so who runs the loop around it.</summary>
@@ -63,6 +65,9 @@ public sealed record PolicyManifest
 
     /// <summary>Observation groups; each feeds one or more network inputs.</summary>
     public required IReadOnlyList<ObservationGroup> Observations { get; init; }
+
+    /// <summary>That the policy follows a route, a table of targets which somebody else writes; null: it follows none.</summary>
+    public RouteSpec? Route { get; init; }
 
     /// <summary>What the network's output means.</summary>
     public required ActionSpec Action { get; init; }
@@ -231,7 +236,8 @@ public sealed record ObservationTerm
     /// <c>joint_position</c>, <c>joint_velocity</c>, <c>joint_effort</c>, <c>signal</c> (named sensor as it is),
     /// <c>angular_velocity</c>, <c>linear_velocity</c> (rotated into <see cref="Frame"/>), <c>orientation</c> (quaternion),
     /// <c>projected_gravity</c>, <c>orientation_difference</c>, <c>command</c>, <c>previous_action</c>, <c>phase</c>,
-    /// <c>clock</c> (seconds), <c>constant</c>. Order of operations: <see cref="ClipRaw"/>, <see cref="Offset"/>,
+    /// <c>clock</c> (seconds), <c>constant</c>, and of the route: <c>route_target</c> (current target minus the robot's position, m),
+    /// <c>route_next</c> (the one behind it) and <c>route_verb</c> (one-hot). Order of operations: <see cref="ClipRaw"/>, <see cref="Offset"/>,
     /// <see cref="Scale"/>, <see cref="Clip"/>, <see cref="History"/>.
     /// </summary>
     public required string Kind { get; init; }

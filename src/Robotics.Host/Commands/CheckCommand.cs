@@ -9,6 +9,7 @@ using Robotics.Observations;
 using Robotics.Packages;
 using Robotics.Policies.Onnx;
 using Robotics.Policies.Steering;
+using Robotics.Routes;
 
 namespace Robotics.Host.Commands;
 
@@ -22,8 +23,8 @@ internal static class CheckCommand
         var policy = new Argument<string>("policy") { Description = PolicyChoice.Help };
         var robot = new Option<string?>("--robot", "-r") { Description = RobotChoice.Help, HelpName = "ROBOT" };
         var providers = new Option<string?>("--providers") { Description = "execution providers in order", HelpName = "LIST" };
-        var schema = new Option<string?>("--schema") { Description = "print the JSON schema of 'policy' or 'robot' files and end", HelpName = "WHICH" };
-        schema.AcceptOnlyFromAmong("policy", "robot");
+        var schema = new Option<string?>("--schema") { Description = "print the JSON schema of 'policy' or 'robot' files, or of a line of a 'route' file, and end", HelpName = "WHICH" };
+        schema.AcceptOnlyFromAmong("policy", "robot", "route");
         var json = new Option<bool>("--json") { Description = "one JSON object instead of text" };
         policy.Arity = ArgumentArity.ZeroOrOne;
         var command = new Command("check", """
@@ -41,7 +42,7 @@ internal static class CheckCommand
         {
             if (parsed.GetValue(schema) is { } which)
             {
-                Console.WriteLine(which == "policy" ? PolicyPackage.SchemaText : RobotFile.SchemaText);
+                Console.WriteLine(which switch { "policy" => PolicyPackage.SchemaText, "robot" => RobotFile.SchemaText, _ => RouteText.SchemaText });
                 return ExitCode.Done;
             }
 
@@ -68,6 +69,18 @@ internal static class CheckCommand
                 catch (ConfigException wrong)
                 {
                     problems.AddRange(wrong.Problems.Except(problems));
+                }
+            }
+
+            if (choice is { Manifest.Route: { } followed, RouteText: { } rows })
+            {
+                try
+                {
+                    RouteText.Read(rows, followed.File!, followed);
+                }
+                catch (ConfigException wrong)
+                {
+                    problems.AddRange(wrong.Problems.Select(problem => $"{followed.File}: {problem}"));
                 }
             }
 
@@ -111,6 +124,11 @@ internal static class CheckCommand
         foreach (var command in manifest.Commands)
         {
             to.AppendLine("command   " + string.Join(", ", command.Elements.Select((element, i) => Invariant($"{element} {command.Lower[i]} to {command.Upper[i]}, default {command.Default[i]}"))));
+        }
+
+        if (manifest.Route is { } route)
+        {
+            RouteLines.Write(to, route, choice.RouteText, robot, problems.Count == 0 && robot is not null && RouteRehearsal.IsPossible(manifest, robot));
         }
 
         if (cost is not null)

@@ -13,10 +13,10 @@ internal static class ControlCommand
         var robot = new Argument<string>("robot") { Description = "the robot's name on the broker" };
         var what = new Argument<string>("what")
         {
-            Description = "estop, clear: the robot itself; hold, resume, stop, set: the controller that drives it",
+            Description = "estop, clear: the robot itself; hold, resume, stop, set, route: the controller that drives it",
         };
-        what.AcceptOnlyFromAmong("estop", "clear", "hold", "resume", "stop", "set");
-        var values = new Argument<string[]>("values") { Description = "for set: vx=1.0 yaw_rate=0.2", Arity = ArgumentArity.ZeroOrMore };
+        what.AcceptOnlyFromAmong("estop", "clear", "hold", "resume", "stop", "set", "route");
+        var values = new Argument<string[]>("values") { Description = "for set: vx=1.0 yaw_rate=0.2; for route: a file, a row of targets a line", Arity = ArgumentArity.ZeroOrMore };
         var command = new Command("control", """
             Stops, holds, resumes or steers a robot from another terminal.
 
@@ -25,6 +25,7 @@ internal static class ControlCommand
             Examples:
               robotics control go1 estop
               robotics control go1 set vx=0.5
+              robotics control arm route over-the-box.ndjson
             """)
         { robot, what, values };
         var broker = new BrokerFlags(command);
@@ -38,6 +39,13 @@ internal static class ControlCommand
                 var reply = await OperatorClient.AskRobotAsync(at, name, word, cancellation).ConfigureAwait(false);
                 Console.WriteLine(reply.Text.Length > 0 ? reply.Text : $"{name}: {word} done");
                 return reply.Ok ? ExitCode.Done : ExitCode.Failed;
+            }
+
+            if (word == "route")
+            {
+                string text = await File.ReadAllTextAsync(parsed.GetValue(values) is [var file] ? file : throw new ConfigException("command line", ["'route' needs one file"]), cancellation).ConfigureAwait(false);
+                await OperatorClient.TellControllerAsync(at, name, new OperatorRequest(word, Route: text), cancellation).ConfigureAwait(false);
+                return ExitCode.Done;
             }
 
             var settings = new Dictionary<string, float>();

@@ -21,6 +21,7 @@ internal static class RunCommand
             HelpName = "NAME=VALUE",
             AllowMultipleArgumentsPerToken = true,
         };
+        var route = new Option<string?>("--route") { Description = "route file for a policy that follows one, a row of targets a line; default: the manifest's, or the task's own planner", HelpName = "FILE" };
         var seed = new Option<ulong>("--seed") { Description = "draws everything random; 0 is the nominal start of a simulator", HelpName = "N" };
         var record = new Option<string?>("--record") { Description = "record file (MCAP); default runs/TIME-ROBOT.mcap", HelpName = "FILE" };
         var noRecord = new Option<bool>("--no-record") { Description = "write no record and no report" };
@@ -42,7 +43,7 @@ internal static class RunCommand
               robotics run my-policy --robot robot.json --command vx=1.0 --duration 5
               robotics run my-policy --robot mqtt:go1 --broker mqtt://10.0.0.5 --json
             """)
-        { policy, robot, gap, duration, command, seed, record, noRecord, report, providers, direct, lockStep, exitOnHold, ordinary, json };
+        { policy, robot, gap, duration, command, route, seed, record, noRecord, report, providers, direct, lockStep, exitOnHold, ordinary, json };
         var broker = new BrokerFlags(run);
         run.SetGuardedAction((parsed, cancellation) =>
         {
@@ -57,6 +58,7 @@ internal static class RunCommand
                 Duration = Seconds(parsed.GetValue(duration)) ?? (parsed.GetValue(policy) is null ? s_demoDuration : null),
                 Seed = parsed.GetValue(seed),
                 Command = [.. (parsed.GetValue(command) ?? []).SelectMany(text => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))],
+                Route = parsed.GetValue(route),
                 Providers = parsed.GetValue(providers)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
                 Record = file,
                 Report = file is null ? null : parsed.GetValue(report) ?? Path.ChangeExtension(file, ".html"),

@@ -41,6 +41,7 @@ public static class RunReport
             """);
         Headline(page, run, title);
         Timeline(page, run);
+        RouteReport.Write(page, run);
         Lateness(page, run);
         Plans(page, run);
         Gate(page, run);

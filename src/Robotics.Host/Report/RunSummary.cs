@@ -1,5 +1,6 @@
 using System.Numerics;
 using Robotics.Episodes;
+using Robotics.Routes;
 using Robotics.Safety;
 
 namespace Robotics.Host.Report;
@@ -22,13 +23,17 @@ public sealed class RunSummary
     private readonly List<double> _workUs = [];
     private readonly List<double> _planMs = [];
     private readonly List<double> _overrunMs = [];
+    private readonly List<(double Seconds, System.Numerics.Vector3 At)> _path = [];
+    private readonly RouteGround? _ground;
+    private int _pathEvery = 1; // ticks
 
     private RunSummary(EpisodeReader reader)
     {
         Header = reader.Header;
         Robot = new RecordedRobot(Header?.Robot ?? "");
         Policy = new RecordedPolicy(Header?.Policy ?? "");
-        Source = Path.GetFileName(reader.Source);
+        Source = System.IO.Path.GetFileName(reader.Source);
+        (Route, _ground) = RouteReport.Ground(Header);
     }
 
     /// <summary>File name of the record.</summary>
@@ -42,6 +47,9 @@ public sealed class RunSummary
 
     /// <summary>Names of the policy.</summary>
     public RecordedPolicy Policy { get; }
+
+    /// <summary>The policy's route section; null where it follows none.</summary>
+    public RouteSpec? Route { get; }
 
     /// <summary>What of the record is missing, one sentence each.</summary>
     public IReadOnlyList<string> Damage { get; private set; } = [];
@@ -97,6 +105,15 @@ public sealed class RunSummary
     /// <summary>Round trip and clock offset, ms.</summary>
     public Trace Link { get; } = new(2, Buckets);
 
+    /// <summary>Everything that happened to routes; empty for a policy that follows none.</summary>
+    public IReadOnlyList<RouteNote> Routes { get; private set; } = [];
+
+    /// <summary>Current row of the route, from 1.</summary>
+    public Trace RouteRow { get; } = new(1, Buckets);
+
+    /// <summary>Where the robot was and since when, m and s, thinned; empty without a route.</summary>
+    public IReadOnlyList<(double Seconds, System.Numerics.Vector3 At)> Path => _path;
+
     /// <summary>Frames dropped at the end.</summary>
     public ulong Dropped { get; private set; }
 
@@ -119,7 +136,7 @@ public sealed class RunSummary
     public static RunSummary Of(EpisodeReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader);
-        var summary = new RunSummary(reader) { Events = [.. reader.Events()] };
+        var summary = new RunSummary(reader) { Events = [.. reader.Events()], Routes = [.. reader.Routes()] };
         summary.ReadTicks(reader);
         summary.ReadPlans(reader);
         summary.ReadLinks(reader);
@@ -203,6 +220,7 @@ public sealed class RunSummary
         }
 
         Joints.Add(time, row);
+        AddRoute(tick, time);
         if (tick.GateReasons == GateReasons.None && tick.GateTouched == 0)
         {
             return;
@@ -221,6 +239,27 @@ public sealed class RunSummary
                     GateJoints[bit, joint]++;
                 }
             }
+        }
+    }
+
+    private void AddRoute(EpisodeTick tick, double time)
+    {
+        if (tick.Route > 0)
+        {
+            RouteRow.Add(time, [tick.RouteRow + 1]);
+        }
+
+        if (_ground is null || (Ticks - 1) % _pathEvery != 0)
+        {
+            return;
+        }
+
+        _path.Add((time, _ground.Position(tick.Signals)));
+        if (_path.Count >= 2 * Buckets)
+        {
+            _pathEvery *= 2;
+            int kept = 0;
+            _path.RemoveAll(_ => kept++ % 2 == 1);
         }
     }
 

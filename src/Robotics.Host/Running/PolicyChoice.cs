@@ -1,3 +1,4 @@
+using System.Text;
 using Robotics.Packages;
 using Robotics.Policies.Onnx;
 using Robotics.Policies.Steering;
@@ -12,7 +13,8 @@ namespace Robotics.Host.Running;
 /// <param name="Sha256">Of policy.json; empty for policies that are code.</param>
 /// <param name="Serves">What computes it, in one line.</param>
 /// <param name="Tree">The packages behind it; null for policies that are code.</param>
-public sealed record PolicyChoice(PolicyManifest Manifest, IPolicy Policy, string Text, string Sha256, string Serves, PolicyTree? Tree = null) : IDisposable
+/// <param name="RouteText">The route file that the manifest names; null: none.</param>
+public sealed record PolicyChoice(PolicyManifest Manifest, IPolicy Policy, string Text, string Sha256, string Serves, PolicyTree? Tree = null, string? RouteText = null) : IDisposable
 {
     /// <summary>The hand-written controller that needs no model.</summary>
     public const string BuiltIn = "push-t-reference";
@@ -35,7 +37,8 @@ public sealed record PolicyChoice(PolicyManifest Manifest, IPolicy Policy, strin
 
         var package = PolicyPackage.Load(text);
         var tree = PolicyTree.Load(package, new OnnxOptions { Providers = providers is { Count: > 0 } ? providers : null, Clock = clock });
-        return new(package.Manifest, tree.Policy, package.Text, package.Sha256, tree.Provider.ToString(), tree);
+        return new(package.Manifest, tree.Policy, package.Text, package.Sha256, tree.Provider.ToString(), tree,
+            package.Manifest.Route?.File is { } route ? Encoding.UTF8.GetString(package.Read(route).Span) : null);
     }
 
     /// <summary>Frees the policy.</summary>

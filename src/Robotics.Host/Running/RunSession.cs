@@ -25,6 +25,9 @@ internal sealed record RunRequest
 
     public IReadOnlyList<string> Command { get; init; } = [];
 
+    /// <summary>Route file; null: the manifest's, or the task's planner.</summary>
+    public string? Route { get; init; }
+
     public IReadOnlyList<string>? Providers { get; init; }
 
     /// <summary>Record file; null: none.</summary>
@@ -69,7 +72,7 @@ internal sealed class RunSession(RunRequest request)
 
         var clock = TimeProvider.System;
         using var policy = PolicyChoice.Load(request.Policy, request.Providers, clock);
-        Check(policy.Manifest);
+        Check(policy);
 
         await using var stage = await Stage.Set(request, TimeSpan.FromMilliseconds(policy.Manifest.Timing.PeriodMs), _line, clock, cancellation).ConfigureAwait(false);
         var robot = stage.Robot;
@@ -81,13 +84,14 @@ internal sealed class RunSession(RunRequest request)
         var scheduling = new SchedulingOptions { RealTime = request.RealTime, PlannerPriority = SchedulingOptions.PriorityOf(policy.Policy.Spec, plan) };
         var loop = new ControlLoop(policy.Manifest, robot, policy.Policy, assembler, actions,
             new ControlOptions { Seed = request.Seed, Duration = request.Duration, Settle = s_settle, Scheduling = scheduling }, clock, recorder);
+        using var route = RouteWatch.Open(request, policy, robot.Spec, loop, recorder, clock, () => _ = stage.ResumeAsync(loop));
         int code;
         try
         {
             var operatorCommand = new CommandVector(policy.Manifest.Commands);
             operatorCommand.Set(request.Command, "command line");
             loop.SetCommand(operatorCommand.Values);
-            stage.OnOperator(asked => Obey(loop, stage, operatorCommand, asked));
+            stage.OnOperator(asked => Obey(loop, stage, operatorCommand, route, asked));
             stage.OnRobot(said =>
             {
                 var state = loop.State;
@@ -103,7 +107,7 @@ internal sealed class RunSession(RunRequest request)
             loop.Start();
             await loop.ArmAsync(cancellation).ConfigureAwait(false);
             loop.Run();
-            await Watch(loop, stage, operatorCommand, cancellation).ConfigureAwait(false);
+            await Watch(loop, stage, operatorCommand, route, cancellation).ConfigureAwait(false);
             code = CodeOf(loop);
         }
         finally
@@ -112,6 +116,7 @@ internal sealed class RunSession(RunRequest request)
             await loop.StopAsync(CancellationToken.None).ConfigureAwait(false);
             loop.Dispose();
             Drain(loop);
+            route?.Say(_line);
         }
 
         return Finish(loop, recorder, code);
@@ -121,7 +126,7 @@ internal sealed class RunSession(RunRequest request)
     {
         var clock = new ManualClock();
         using var policy = PolicyChoice.Load(request.Policy, request.Providers, clock);
-        Check(policy.Manifest);
+        Check(policy);
         var duration = request.Duration
             ?? throw new ConfigException("command line", ["--lock-step needs --duration SECONDS: simulated time has no other end"]);
         using var robot = new SimulatedRobot(request.Robot.Simulate(), request.Seed, clock);
@@ -131,6 +136,8 @@ internal sealed class RunSession(RunRequest request)
         using var recorder = OpenRecord(policy, robot, assembler.CommandElements.Count, clock, background: false);
         using var loop = new ControlLoop(policy.Manifest, robot, policy.Policy, assembler, actions,
             new ControlOptions { Seed = request.Seed, Duration = request.Duration, Planner = PlannerMode.Inline }, clock, recorder);
+        using var route = RouteWatch.Open(request, policy, robot.Spec, loop, recorder, clock, resume: null);
+        float[] signals = new float[robot.Spec.Layout.Length];
         var operatorCommand = new CommandVector(policy.Manifest.Commands);
         operatorCommand.Set(request.Command, "command line");
         loop.SetCommand(operatorCommand.Values);
@@ -141,8 +148,10 @@ internal sealed class RunSession(RunRequest request)
         {
             loop.Tick(MonotonicTime.Now(clock));
             robot.Advance(loop.Timing.Period, clock);
+            route?.Look(loop.TryReadSignals(signals) ? signals : [], wait: true);
             recorder?.Drain();
             Drain(loop);
+            route?.Say(_line);
         }
 
         int code = CodeOf(loop);
@@ -153,10 +162,12 @@ internal sealed class RunSession(RunRequest request)
     }
 
     // Everything that can be said before a robot is touched.
-    private void Check(PolicyManifest manifest)
+    private void Check(PolicyChoice policy)
     {
+        var manifest = policy.Manifest;
         var commands = new CommandVector(manifest.Commands);
         commands.Set(request.Command, "command line");
+        RouteWatch.Given(request.Route, policy);
         if (request.Robot.IsSimulated)
         {
             var robot = request.Robot.Describe();
@@ -176,7 +187,7 @@ internal sealed class RunSession(RunRequest request)
         check.Throw();
     }
 
-    private async Task Watch(ControlLoop loop, Stage stage, CommandVector command, CancellationToken cancellation)
+    private async Task Watch(ControlLoop loop, Stage stage, CommandVector command, RouteWatch? route, CancellationToken cancellation)
     {
         using var keys = new Keys(loop, stage, request.Broker, command, _line);
         var next = MonotonicTime.SystemNow();
@@ -199,10 +210,14 @@ internal sealed class RunSession(RunRequest request)
                 return;
             }
 
-            if (request.Watch is { } watch && loop.TryReadSignals(signals) && watch(signals, loop.State))
+            bool measured = loop.TryReadSignals(signals);
+            if (request.Watch is { } watch && measured && watch(signals, loop.State))
             {
                 loop.Finish();
             }
+
+            route?.Look(measured ? signals : [], wait: false);
+            route?.Say(_line);
 
             if (MonotonicTime.SystemNow() >= next)
             {
@@ -214,7 +229,7 @@ internal sealed class RunSession(RunRequest request)
         }
     }
 
-    private static void Obey(ControlLoop loop, Stage stage, CommandVector command, OperatorRequest asked)
+    private static void Obey(ControlLoop loop, Stage stage, CommandVector command, RouteWatch? route, OperatorRequest asked)
     {
         switch (asked.Do)
         {
@@ -229,6 +244,9 @@ internal sealed class RunSession(RunRequest request)
                 break;
             case "command" when asked.Values is { } values && command.TrySet(values):
                 loop.SetCommand(command.Values);
+                break;
+            case "route" when asked.Route is { } text:
+                route?.Offer(text);
                 break;
             default:
                 break; // anybody's bytes: what is not understood changes nothing
@@ -283,8 +301,8 @@ internal sealed class RunSession(RunRequest request)
     private static int CodeOf(ControlLoop loop) => loop.State switch
     {
         ControlState.EmergencyStop => ExitCode.EmergencyStop,
-        ControlState.Holding when loop.Reason != HoldReason.OperatorStop => ExitCode.Failed,
-        ControlState.Stopped when loop.Snapshot() is { Holds: > 0, FirstReason: not (HoldReason.EndOfRun or HoldReason.OperatorStop) } => ExitCode.Failed,
+        ControlState.Holding when loop.Reason is not (HoldReason.OperatorStop or HoldReason.RouteDone) => ExitCode.Failed,
+        ControlState.Stopped when loop.Snapshot() is { Holds: > 0, FirstReason: not (HoldReason.EndOfRun or HoldReason.OperatorStop or HoldReason.RouteDone) } => ExitCode.Failed,
         _ => ExitCode.Done,
     };
 

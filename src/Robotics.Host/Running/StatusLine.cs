@@ -54,6 +54,22 @@ internal sealed class StatusLine(bool json, TextWriter output)
         });
     }
 
+    /// <summary>What happened to the route.</summary>
+    public void Route(string text)
+    {
+        if (!json)
+        {
+            Line(text, keep: true);
+            return;
+        }
+
+        Json(writer =>
+        {
+            writer.WriteString("type", "route");
+            writer.WriteString("text", text);
+        });
+    }
+
     /// <summary>A sentence that stays.</summary>
     public void Say(string text)
     {

@@ -11,6 +11,9 @@ internal readonly ref struct TermInput
 
     public required ReadOnlySpan<float> Target { get; init; }
 
+    /// <summary>[6 + verbs] what the route's follower says; empty without a route.</summary>
+    public required ReadOnlySpan<float> Route { get; init; }
+
     /// <summary>Since the first sample after a reset, s.</summary>
     public required double Seconds { get; init; }
 
