@@ -30,7 +30,21 @@ internal sealed class PushTRuns
     /// <summary>The arguments that collect the demonstrations, and that train one run.</summary>
     public static string[] Collect => ["collect", "--task", "push-t", "--episodes", "3000", "--noise", "0.015", "--out", "data/push-t"];
 
-    public static string[] Train(string method, ulong seed) => method is "weak" or "pose"
+    /// <summary>The arguments that record what policies do, for the joint model: good, disturbed and bad ones, and the demonstrator.</summary>
+    public static IReadOnlyList<string[]> CollectRollouts { get; } =
+    [
+        ["collect", "--policy", "runs/push-t-flow-2/package", "--seed", "15", "--episodes", "300", "--out", "data/push-t-rollouts/flow-calm"],
+        ["collect", "--policy", "runs/push-t-flow-2/package", "--noise", "0.03", "--seed", "12", "--episodes", "250", "--out", "data/push-t-rollouts/flow"],
+        ["collect", "--policy", "runs/push-t-weak-1/package", "--noise", "0.015", "--seed", "11", "--episodes", "250", "--out", "data/push-t-rollouts/weak"],
+        ["collect", "--noise", "0.015", "--seed", "1", "--episodes", "250", "--out", "data/push-t-rollouts/demonstrator"],
+    ];
+
+    public static string[] Train(string method, ulong seed) => method == "joint"
+        ? [
+            "train", "joint", "--data", "data/push-t", "--rollouts", .. CollectRollouts.Select(arguments => arguments[^1]), "--outcome", "block",
+            "--width", "256", "--layers", "3", "--batch", "128", "--steps", "12000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed),
+        ]
+        : method is "weak" or "pose"
         ? [
             "train", "--data", "data/push-t", .. method == "pose" ? (string[])["--wiring", PoseWiring] : [], "--method", "diffusion", "--width", "256",
             "--batch", "128", "--steps", method == "weak" ? "1500" : "10000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4",
@@ -65,6 +79,12 @@ internal sealed class PushTRuns
             if (method == "pose")
             {
                 WritePoseWiring();
+            }
+
+            foreach (string[] arguments in method == "joint" ? CollectRollouts.Where(arguments => !Directory.Exists(Path.Combine(_folder, arguments[^1]))) : [])
+            {
+                _ = arguments is ["collect", "--policy", var driver, ..] && driver.Contains("weak", StringComparison.Ordinal) ? Package("weak", 1) : Package("flow", 2);
+                Lab(arguments);
             }
 
             Lab(Train(method, seed));

@@ -19,7 +19,7 @@ internal static class TrainJointCommand
         var data = new Option<string[]>("--data") { Description = "demonstrations: records or folders of them", Required = true, AllowMultipleArgumentsPerToken = true };
         var rollouts = new Option<string[]>("--rollouts") { Description = "records of what policies did, failures among them", Required = true, AllowMultipleArgumentsPerToken = true };
         var run = new Option<DirectoryInfo>("--run") { Description = "the run's folder: config, metrics, checkpoint, plot, package", Required = true };
-        var outcome = new Option<string[]>("--outcome") { Description = "observation terms whose change over the chunk is the future; all when left out", AllowMultipleArgumentsPerToken = true };
+        var outcome = new Option<string[]>("--outcome") { Description = "what the future is: observation terms, or elements as 'robotics check' names them, whose change over the chunk it is; all when left out", AllowMultipleArgumentsPerToken = true };
         var discount = new Option<double>("--discount") { Description = "γ per step: success k steps later is worth 2·γ^k - 1", DefaultValueFactory = _ => 0.99 };
         var candidates = new Option<int>("--candidates") { Description = "N, chunks drawn per plan, 1 to 256", DefaultValueFactory = _ => 8 };
         var width = new Option<int>("--width") { Description = "of the network's layers", DefaultValueFactory = _ => 512 };
@@ -131,9 +131,12 @@ internal static class TrainJointCommand
     {
         foreach (string term in terms)
         {
-            check.That(elements.Any(element => element.Term == term), "--outcome", $"names '{term}'; the observation's terms are {string.Join(", ", elements.Select(element => element.Term).Distinct())}");
+            check.That(elements.Any(element => Is(element, term)), "--outcome",
+                $"names '{term}'; the observation's terms are {string.Join(", ", elements.Select(element => element.Term).Distinct())}, its elements {string.Join(", ", elements.Select(element => element.Element))}");
         }
 
-        return [.. elements.Where(element => terms.Length == 0 || terms.Contains(element.Term)).Select(element => element.Index)];
+        return [.. elements.Where(element => terms.Length == 0 || Array.Exists(terms, term => Is(element, term))).Select(element => element.Index)];
+
+        static bool Is(ObservationElement element, string term) => element.Term == term || element.Element == term;
     }
 }
