@@ -99,6 +99,7 @@ internal sealed record Evaluation(IReadOnlyList<EpisodeScore> Scores)
         {
             Diffusion = calls >= d.TrainSteps ? d with { Solver = DiffusionSolver.Ddpm, Steps = d.TrainSteps, Spacing = GridSpacing.Leading } : d with { Solver = DiffusionSolver.Ddim, Steps = calls, Spacing = GridSpacing.Trailing },
         },
+        { Joint: not null, Flow: { } f } => sampler with { Flow = f with { Solver = FlowSolver.Euler, Steps = calls } },
         { Flow: { } f } => sampler with { Flow = calls % 2 == 0 ? f with { Solver = FlowSolver.Midpoint, Steps = calls / 2 } : f with { Solver = FlowSolver.Euler, Steps = calls } },
 
         // The same share of the way in another number of steps, each a share of what is left.

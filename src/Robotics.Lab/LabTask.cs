@@ -180,8 +180,8 @@ internal sealed class DetourTask : LabTask
 
             drive.Target.CopyTo(sent);
             watch?.Invoke(step, signals, drive.Target, sent);
-            path[2 * step] = drive.Target[0] / Detour.Scale;
-            path[(2 * step) + 1] = drive.Target[1] / Detour.Scale;
+            path[2 * step] = sent[0] / Detour.Scale;
+            path[(2 * step) + 1] = sent[1] / Detour.Scale;
         }
 
         bool valid = Detour.IsValid(situation, path);

@@ -120,9 +120,10 @@ internal sealed record TrainingConfig
     {
         "diffusion" => new Diffusion(New(), NoiseSchedule.SquaredCosine(Sampler.Diffusion!.TrainSteps), Prediction),
         "flow" => new FlowMatching(New(), FlowTime.Beta),
+        "joint" => new JointMatching(New(), FlowTime.Beta),
         "energy" => new EquilibriumMatching(New()),
         "energy-unrolled" => new UnrolledEnergy(New(), new()),
-        _ => throw new ConfigException($"There is no method '{Method}'; there are diffusion, flow, energy and energy-unrolled."),
+        _ => throw new ConfigException($"There is no method '{Method}'; there are diffusion, flow, energy, energy-unrolled and joint."),
     };
 
     /// <summary>The network that a method trains, of the size that was asked for.</summary>

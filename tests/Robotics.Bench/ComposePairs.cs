@@ -71,7 +71,7 @@ internal sealed class ComposePairs : IBenchmark
         [
             ("diffusion + flow", ("diffusion", 1), ("flow", 1)),
             ("keypoints + pose", ("diffusion", 1), ("pose", 2)),
-            ("strong + weak", ("diffusion", 1), ("weak", 2)),
+            ("strong + weak", ("diffusion", 1), ("short", 2)),
             ("two seeds (diffusion)", ("diffusion", 1), ("diffusion", 2)),
         ];
         var alone = new Dictionary<(string, ulong), Evaluation>();

@@ -23,7 +23,7 @@ internal sealed class PushTRecords(PushTRuns runs, PolicyManifest judged)
     private const double Unit = 0.1, NotDone = 0.5;
     private const int Keypoints = 9;
 
-    private static readonly (string Method, ulong Seed)[] s_behaviours = [("demonstrator of 16", 0), ("diffusion", 2), ("flow", 2), ("energy", 2), ("weak", 2)];
+    private static readonly (string Method, ulong Seed)[] s_behaviours = [("demonstrator of 16", 0), ("diffusion", 2), ("flow", 2), ("energy", 2), ("short", 2)];
     private static readonly double[] s_noises = [0, 0.01, 0.03, 0.06];
 
     private readonly Normalizer _actions = new(judged.Action.Normalization!, Width);

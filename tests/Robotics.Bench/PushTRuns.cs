@@ -30,13 +30,27 @@ internal sealed class PushTRuns
     /// <summary>The arguments that collect the demonstrations, and that train one run.</summary>
     public static string[] Collect => ["collect", "--task", "push-t", "--episodes", "3000", "--noise", "0.015", "--out", "data/push-t"];
 
-    public static string[] Train(string method, ulong seed) =>
+    /// <summary>The arguments that record what policies do, for the joint model: good, disturbed and bad ones, and the demonstrator.</summary>
+    public static IReadOnlyList<string[]> CollectRollouts { get; } =
     [
-        "train", method is "weak" or "pose" ? "diffusion" : method, "--data", "data/push-t",
-        .. method == "pose" ? ["--wiring", PoseWiring, "--name", "push-t-pose"] : method == "weak" ? ["--name", "push-t-weak"] : (string[])[],
-        .. method.StartsWith("energy", StringComparison.Ordinal) ? (string[])["--layers", "3"] : [],
-        "--batch", "128", "--steps", method == "weak" ? "5000" : "20000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed),
+        ["collect", "--policy", "runs/push-t-flow-2/package", "--seed", "15", "--episodes", "300", "--out", "data/push-t-rollouts/flow-calm"],
+        ["collect", "--policy", "runs/push-t-flow-2/package", "--noise", "0.03", "--seed", "12", "--episodes", "250", "--out", "data/push-t-rollouts/flow"],
+        ["collect", "--policy", "runs/push-t-weak-1/package", "--noise", "0.015", "--seed", "11", "--episodes", "250", "--out", "data/push-t-rollouts/weak"],
+        ["collect", "--noise", "0.015", "--seed", "1", "--episodes", "250", "--out", "data/push-t-rollouts/demonstrator"],
     ];
+
+    public static string[] Train(string method, ulong seed)
+    {
+        string[] all = ["--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed), "--data", "data/push-t", "--batch", "128"];
+        return method switch
+        {
+            "joint" => ["train", "joint", .. all, "--rollouts", .. CollectRollouts.Select(arguments => arguments[^1]), "--outcome", "block", "--width", "256", "--layers", "3", "--steps", "12000"],
+            "weak" => ["train", "diffusion", .. all, "--name", "push-t-weak", "--width", "256", "--steps", "1500"],
+            "short" => ["train", "diffusion", .. all, "--name", "push-t-short", "--steps", "5000"],
+            "pose" => ["train", "diffusion", .. all, "--name", "push-t-pose", "--wiring", PoseWiring, "--steps", "20000"],
+            _ => ["train", method, .. all, .. method.StartsWith("energy", StringComparison.Ordinal) ? (string[])["--layers", "3"] : [], "--steps", "20000"],
+        };
+    }
 
     /// <summary>From <c>--work FOLDER</c>; artifacts/push-t without it.</summary>
     public static PushTRuns From(string[] args)
@@ -46,8 +60,8 @@ internal sealed class PushTRuns
         return new(folder);
     }
 
-    /// <summary>The finished package of a run: of a family, of a diffusion cut short at a quarter of the updates ("weak"), or of a
-    /// diffusion that sees the block's pose in place of its keypoints ("pose").</summary>
+    /// <summary>The finished package of a run: of a family, of a joint model, of a diffusion cut short at a quarter of the updates
+    /// ("short"), of a small one cut shorter still ("weak"), or of one that sees the block's pose in place of its keypoints ("pose").</summary>
     public PolicyPackage Package(string method, ulong seed)
     {
         string package = Path.Combine(_folder, Run(method, seed), "package");
@@ -61,6 +75,12 @@ internal sealed class PushTRuns
             if (method == "pose")
             {
                 WritePoseWiring();
+            }
+
+            foreach (string[] arguments in method == "joint" ? CollectRollouts.Where(arguments => !Directory.Exists(Path.Combine(_folder, arguments[^1]))) : [])
+            {
+                _ = arguments is ["collect", "--policy", var driver, ..] && driver.Contains("weak", StringComparison.Ordinal) ? Package("weak", 1) : Package("flow", 2);
+                Lab(arguments);
             }
 
             Lab(Train(method, seed));

@@ -15,7 +15,7 @@ namespace Robotics.Json;
         typeof(NumberOrNumbers), typeof(KindOrKinds), typeof(SnakeCase<TargetKind>), typeof(SnakeCase<JointKind>),
         typeof(SnakeCase<HoldMode>), typeof(SnakeCase<PolicyKind>), typeof(SnakeCase<Prediction>), typeof(SnakeCase<DiffusionSolver>),
         typeof(SnakeCase<GridSpacing>), typeof(SnakeCase<FlowSolver>), typeof(SnakeCase<GuidanceDecay>), typeof(SnakeCase<MixOperator>),
-        typeof(SnakeCase<GateSignal>), typeof(SnakeCase<GateMetric>)])]
+        typeof(SnakeCase<GateSignal>), typeof(SnakeCase<GateMetric>), typeof(SnakeCase<JointSelection>)])]
 [JsonSerializable(typeof(RobotSpec))]
 [JsonSerializable(typeof(PolicyManifest))]
 [JsonSerializable(typeof(SteeredFile))]

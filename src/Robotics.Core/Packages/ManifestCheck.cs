@@ -119,13 +119,19 @@ internal static class ManifestCheck
 
         string wanted = policy.Kind switch
         {
-            PolicyKind.Denoiser or PolicyKind.Velocity => "prediction",
+            PolicyKind.Denoiser or PolicyKind.Velocity or PolicyKind.Joint => "prediction",
             PolicyKind.Energy => "gradient",
             PolicyKind.Critic => "q",
             _ => "action",
         };
         check.That(written.ContainsKey(wanted), "models", $"has no output that goes to '{wanted}', which kind '{Word(policy.Kind)}' needs");
         check.That(policy.Kind != PolicyKind.Critic || read.Contains("action"), "models", "has no input from 'action', which kind 'critic' needs");
+        foreach (string input in (string[])["given", "flags"])
+        {
+            check.That(read.Contains(input) == (policy.Kind == PolicyKind.Joint), "models", policy.Kind == PolicyKind.Joint
+                ? $"has no input from '{input}', which kind 'joint' needs" : $"has an input from '{input}', which only kind 'joint' has; the kind is '{Word(policy.Kind)}'");
+        }
+
         check.That(policy.Kind == PolicyKind.Direct || policy.States.Count == 0, "states", $"are for kind 'direct' only, the kind is '{Word(policy.Kind)}'");
         foreach (string state in policy.States.Keys)
         {
@@ -152,8 +158,9 @@ internal static class ManifestCheck
         }
 
         Family("diffusion", sampler.Diffusion is not null, PolicyKind.Denoiser);
-        Family("flow", sampler.Flow is not null, PolicyKind.Velocity);
+        Family("flow", sampler.Flow is not null, policy.Kind == PolicyKind.Joint ? PolicyKind.Joint : PolicyKind.Velocity);
         Family("energy", sampler.Energy is not null, PolicyKind.Energy);
+        Family("joint", sampler.Joint is not null, PolicyKind.Joint);
 
         // The golden vectors are normalised, so they would not notice.
         check.That(policy.Action.Normalization is not null, "action.normalization", $"is missing; kind '{Word(policy.Kind)}' samples in normalised units. Where those are the action's own, say so: mode 'mean_std', mean 0, std 1");
@@ -161,6 +168,11 @@ internal static class ManifestCheck
         check.That(last <= sampler.Horizon, "sampler.horizon", $"is {sampler.Horizon}; action.first_row {policy.Action.FirstRow} and action.rows {policy.Action.Rows} reach row {last}");
         check.That(policy.Kind != PolicyKind.Unrolled || sampler is { Candidates: 1, WarmStart: null, Inpaint: null }, "sampler", "of kind 'unrolled' is inside the graph: candidates, warm_start and inpaint have no effect, remove them");
         check.That(policy.Kind != PolicyKind.Energy || sampler.Inpaint is null, "sampler.inpaint", "is given, which kind 'energy' has no noise level for; use warm_start");
+        if (sampler.Joint is { } joint)
+        {
+            Joint(joint, policy, sampler, check);
+        }
+
         if (sampler.Diffusion is not { } diffusion)
         {
             return;
@@ -181,6 +193,21 @@ internal static class ManifestCheck
 
         void Family(string name, bool given, PolicyKind kind) => check.That(
             given == (policy.Kind == kind), $"sampler.{name}", given ? $"is given, which belongs to kind '{Word(kind)}'; the kind is '{Word(policy.Kind)}'" : $"is missing; kind '{Word(kind)}' needs it");
+    }
+
+    private static void Joint(JointModelSpec joint, PolicyManifest policy, SamplerSpec sampler, ConfigCheck check)
+    {
+        const int mostRows = 16384;
+        check.That(policy.Models.Count == 1, "models", $"has {policy.Models.Count} networks; kind 'joint' is one graph that is policy, world model and value function. Put an encoder inside it");
+        check.That(sampler is { WarmStart: null, Inpaint: null }, "sampler", "of kind 'joint' draws every chunk anew: warm_start and inpaint have no effect, remove them");
+        long rows = (long)sampler.Candidates * joint.Futures * joint.Values;
+        check.That(joint.Selection != JointSelection.Planned || rows <= mostRows, "sampler.joint", $"asks for {rows} values in one batch (sampler.candidates {sampler.Candidates} x futures {joint.Futures} x values {joint.Values}), expected up to {mostRows}");
+        check.That(joint.Outcome is null || joint.Outcome.Count == joint.Future, "sampler.joint.outcome", $"names {joint.Outcome?.Count} observation elements, sampler.joint.future is {joint.Future}");
+        Normalization(joint.Normalization, "sampler.joint.normalization", check);
+        if (joint.Normalization is { } normalization && Numerics.Normalizer.Mismatch(normalization, joint.Future) is { } mismatch)
+        {
+            check.Add("sampler.joint.normalization", mismatch);
+        }
     }
 
     private static string Word(PolicyKind kind) => kind.ToString().ToLowerInvariant();

@@ -18,6 +18,11 @@ public enum PolicyKind
     /// <summary>The last model gives an energy and its gradient; the runtime descends with <see cref="SamplerSpec.Energy"/>.</summary>
     Energy,
 
+    /// <summary>The one model denoises an action chunk, its future and its value together, and is told which of them are given
+    /// (<see cref="SamplerSpec.Joint"/>): policy, world model and value function in one. The runtime integrates it with
+    /// <see cref="SamplerSpec.Flow"/>.</summary>
+    Joint,
+
     /// <summary>The sampler is inside the graph, which takes the noise as an input: one pass per plan.</summary>
     Unrolled,
 
@@ -124,7 +129,8 @@ public sealed record ModelInput
     public required string Name { get; init; }
 
     /// <summary><c>observation:GROUP</c>, <c>state:NAME</c>, <c>value:NAME</c> (an earlier output), <c>constant</c>, and in the step
-    /// model <c>sample</c> ([B, Tp, Da], normalised), <c>time</c> ([B]) or <c>noise</c> ([B, Tp, Da]); in a critic <c>action</c>
+    /// model <c>sample</c> ([B, Tp, Da], normalised), <c>time</c> ([B]) or <c>noise</c> ([B, Tp, Da]); in a joint model
+    /// <c>sample</c> and <c>given</c> ([B, Z], each 0 where the other counts) and <c>flags</c> ([B, 3]: chunk, future, value given); in a critic <c>action</c>
     /// ([B, Ta, Da] or [B, Da], normalised). A command that has an input of its own is an observation group with one <c>command</c>
     /// term.</summary>
     public required string From { get; init; }
@@ -146,7 +152,7 @@ public sealed record ModelOutput
     public required string Name { get; init; }
 
     /// <summary><c>action</c>, <c>state:NAME</c> or <c>value:NAME</c>; in the step model <c>prediction</c> (what the kind says it
-    /// predicts, [B, Tp, Da]), <c>energy</c> ([B] or [B, 1]) or <c>gradient</c> ([B, Tp, Da]). In a direct model also <c>log_std</c> (of
+    /// predicts, [B, Tp, Da] or [B, Z]), <c>energy</c> ([B] or [B, 1]) or <c>gradient</c> ([B, Tp, Da]). In a direct model also <c>log_std</c> (of
     /// a Gaussian whose mean is the action, same shape) and <c>log_weight</c> ([M], of a mixture whose action and log_std are
     /// [M, Tp, Da]; the heaviest component is executed). In a critic <c>q</c> ([E, B], or [B]) and <c>gradient</c> (of the ensemble's
     /// mean with respect to the action).</summary>
@@ -451,7 +457,7 @@ public sealed record TrainedSpec
 public sealed record GoldenSpec
 {
     /// <summary>CSV file of the package: observation floats, <c>;</c>, raw output floats (of a sampled policy the whole normalised
-    /// chunk [Tp, Da] that the sampler ends with); a third <c>;</c> part gives the noise [Tp, Da] a sampled plan starts from;
+    /// chunk [Tp, Da] that the sampler ends with, of a joint one all of z [Z], where a planned one has one future and one value of the chunk); a third <c>;</c> part gives the noise, as long, a sampled plan starts from;
     /// <c>#</c> starts a comment.</summary>
     public required string File { get; init; }
 

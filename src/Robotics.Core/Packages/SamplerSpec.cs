@@ -3,7 +3,8 @@ using Robotics.Numerics;
 namespace Robotics.Packages;
 
 /// <summary>How the runtime turns noise into an action chunk with a package's step network: exactly one of
-/// <see cref="Diffusion"/>, <see cref="Flow"/> and <see cref="Energy"/>, the one that <see cref="PolicyManifest.Kind"/> asks for.</summary>
+/// <see cref="Diffusion"/>, <see cref="Flow"/> and <see cref="Energy"/>, the one that <see cref="PolicyManifest.Kind"/> asks for; a joint
+/// model takes <see cref="Flow"/> and <see cref="Joint"/>.</summary>
 public sealed record SamplerSpec
 {
     /// <summary>Tp: rows of the network's chunk, 1 to 1024. <see cref="ActionSpec.FirstRow"/> + <see cref="ActionSpec.Rows"/> of them
@@ -13,14 +14,17 @@ public sealed record SamplerSpec
     /// <summary>For <see cref="PolicyKind.Denoiser"/>.</summary>
     public DiffusionSpec? Diffusion { get; init; }
 
-    /// <summary>For <see cref="PolicyKind.Velocity"/>.</summary>
+    /// <summary>For <see cref="PolicyKind.Velocity"/>, and the chunks of <see cref="PolicyKind.Joint"/>.</summary>
     public FlowSpec? Flow { get; init; }
 
     /// <summary>For <see cref="PolicyKind.Energy"/>.</summary>
     public EnergySpec? Energy { get; init; }
 
-    /// <summary>K: chunks sampled side by side in one batch, 1 to 256. An energy policy executes the lowest, the others the first
-    /// (or the nearest to the running chunk after a warm start).</summary>
+    /// <summary>For <see cref="PolicyKind.Joint"/>.</summary>
+    public JointModelSpec? Joint { get; init; }
+
+    /// <summary>K: chunks sampled side by side in one batch, 1 to 256. An energy policy executes the lowest, a joint one what
+    /// <see cref="JointModelSpec.Selection"/> says, the others the first (or the nearest to the running chunk after a warm start).</summary>
     public int Candidates { get; init; } = 1;
 
     /// <summary>Fewest network calls that make a plan, 1 or more: with time for fewer the plan is late.</summary>

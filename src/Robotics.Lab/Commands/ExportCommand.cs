@@ -22,6 +22,7 @@ internal static class ExportCommand
         var tolerance = new Option<double?>("--tolerance") { Description = "an energy's settling gradient" };
         var candidates = new Option<int?>("--candidates") { Description = "K, chunks sampled side by side, 1 to 256; an energy executes the lowest" };
         var drawn = new Option<bool>("--drawn") { Description = "of a reinforcement run: a policy that draws its actions as the learner did" };
+        var selection = new Option<JointSelection?>("--selection") { Description = "of a joint model: planned (by values of imagined futures), joint (by the value beside the chunk) or single" };
         var executed = new Option<int?>("--executed") { Description = "Ta, rows executed of each chunk" };
         var command = new Command("export", """
             Writes the weights of a run as a policy package, or as one self-contained ONNX graph for programs that have ONNX Runtime and
@@ -32,7 +33,7 @@ internal static class ExportCommand
               robotics-lab export --run runs/push-t-diffusion --single-graph policy.onnx
               robotics-lab export --run runs/runner-sac --package models/runner-sac --drawn
             """)
-        { run, package, graph, name, calls, tolerance, candidates, executed, drawn };
+        { run, package, graph, name, calls, tolerance, candidates, selection, executed, drawn };
         command.SetGuardedAction((parsed, _) =>
         {
             string folder = parsed.GetValue(run)!.FullName;
@@ -43,7 +44,7 @@ internal static class ExportCommand
 
             if (ReinforcementConfig.IsIn(folder))
             {
-                Option? foreign = ((Option[])[calls, tolerance, candidates, executed]).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false });
+                Option? foreign = ((Option[])[calls, tolerance, candidates, selection, executed]).FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false });
                 return foreign is null
                     ? Task.FromResult(Actor(ReinforcementConfig.Load(folder), folder, parsed.GetValue(package)?.FullName, parsed.GetValue(graph)?.FullName, parsed.GetValue(name), parsed.GetValue(drawn)))
                     : throw new ConfigException("command line", [$"{foreign.Name} is for demonstrations; '{folder}' is a reinforcement run, whose policy has one call and one row"]);
@@ -57,13 +58,18 @@ internal static class ExportCommand
                 sampler = sampler with { Energy = (sampler.Energy ?? throw new ConfigException($"--tolerance is for energies; {folder} trained {config.Method}.")) with { Tolerance = t } };
             }
 
+            if (parsed.GetValue(selection) is { } chosen)
+            {
+                sampler = sampler with { Joint = (sampler.Joint ?? throw new ConfigException($"--selection is for joint models; {folder} trained {config.Method}.")) with { Selection = chosen } };
+            }
+
             var check = new ConfigCheck("command line");
             check.Range(parsed.GetValue(candidates) ?? 1, 1, 256, "--candidates");
             check.Throw();
             sampler = sampler with { Candidates = parsed.GetValue(candidates) ?? sampler.Candidates };
             config = config with { Sampler = sampler, Executed = parsed.GetValue(executed) ?? config.Executed };
             config.CheckExport(Path.Combine(folder, "config.json"));
-            int frame = config.Network.ConditionSize / config.ObservationSteps;
+            int frame = config.Network.ObservationSize / config.ObservationSteps;
             using var average = Trainer.Average(Path.Combine(folder, "checkpoint.bin"), config.Network);
             string policy = parsed.GetValue(name) ?? $"{task.Name}-{config.Method}";
             if (parsed.GetValue(package) is { } to)
@@ -108,6 +114,7 @@ internal static class ExportCommand
     {
         { Diffusion: { } d } => SamplerGraph.Write(network.Spec, network.Values, new DiffusionSampler(NoiseSchedule.SquaredCosine(d.TrainSteps),
             new() { Solver = d.Solver, Steps = d.Steps, Spacing = d.Spacing, Prediction = d.Prediction, Clip = d.Clip > 0 ? d.Clip : null, FinalAlphaBar = d.FinalAlpha })),
+        { Joint: not null } => throw new NotSupportedException("A joint model chooses between its chunks, which one graph with the sampler inside does not. Write --package."),
         { Flow: { } f } => SamplerGraph.Write(network.Spec, network.Values, new FlowSampler(f.Solver, f.Steps)),
         { Energy: { } e } => SamplerGraph.Write(network.Spec, network.Values, new EnergyDescent(new() { StepSize = e.StepSize, Momentum = e.Momentum, MaxSteps = e.MaxSteps })),
         _ => throw new ConfigException("The sampler names neither diffusion, flow nor energy."),

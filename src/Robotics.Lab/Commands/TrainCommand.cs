@@ -5,6 +5,7 @@ using Robotics.Host;
 using Robotics.Lab.Reinforcement;
 using Robotics.Learning.Data;
 using Robotics.Learning.Export;
+using Robotics.Learning.Imitation;
 using Robotics.Learning.Networks;
 using Robotics.Learning.Training;
 using Robotics.Numerics;
@@ -39,6 +40,7 @@ internal static class TrainCommand
             command.Subcommands.Add(Imitation(name, description));
         }
 
+        command.Subcommands.Add(TrainJointCommand.Create());
         foreach (var method in LearningMethod.All)
         {
             command.Subcommands.Add(TrainMethodCommand.Create(method));
@@ -117,7 +119,10 @@ internal static class TrainCommand
             Console.Error.WriteLine($"{set.Records} records ({set.Successes} succeeded), {training.Count} episodes, {windows.Count} windows; {held.Count} episodes validate");
             string folder = parsed.GetValue(run)!.FullName;
             string policy = parsed.GetValue(name) ?? $"{task.Name}-{which}";
-            return Task.FromResult(Train(config, task, wiring, windows, tests, folder, policy, cancellation));
+            return Task.FromResult(Train(config, task, wiring, windows, Losses, folder, policy, cancellation));
+
+            IEnumerable<(string, double)> Losses(IImitation method, Network average) =>
+                tests is null ? [] : [("validation_loss", Validation.Loss(method, tests))];
         });
         return command;
     }
@@ -149,7 +154,18 @@ internal static class TrainCommand
         ModelCard.Write(folder, manifest, task, summary);
     }
 
-    private static int Train(TrainingConfig config, LabTask task, PolicyManifest wiring, ChunkSet windows, ChunkSet? tests, string folder, string name, CancellationToken cancellation)
+    /// <summary>Trains, or goes on with it, and packs what came of it.</summary>
+    /// <param name="config">The run.</param>
+    /// <param name="task">What it is for.</param>
+    /// <param name="wiring">What is observed, what an action is.</param>
+    /// <param name="windows">What to learn from.</param>
+    /// <param name="measure">Numbers for the package, of the method as it ends and of its averaged weights.</param>
+    /// <param name="folder">The run's.</param>
+    /// <param name="name">Of the policy.</param>
+    /// <param name="cancellation">Stops between two updates.</param>
+    internal static int Train(
+        TrainingConfig config, LabTask task, PolicyManifest wiring, ChunkSet windows, Func<IImitation, Network, IEnumerable<(string Name, double Value)>> measure,
+        string folder, string name, CancellationToken cancellation)
     {
         config.CheckExport("command line");
         var method = config.Build();
@@ -174,9 +190,10 @@ internal static class TrainCommand
         string log = Path.Combine(folder, "metrics.csv");
         double loss = double.Parse(File.ReadLines(log).Last().Split(',')[1], CultureInfo.InvariantCulture);
         var metrics = new Dictionary<string, double> { ["loss"] = Math.Round(loss, 6) };
-        if (tests is not null)
+        using var average = trainer.Averaged();
+        foreach (var (number, value) in measure(method, average))
         {
-            metrics["validation_loss"] = Math.Round(Validation.Loss(method, tests), 6);
+            metrics[number] = Math.Round(value, 6);
         }
 
         var summary = new RunSummary
@@ -192,14 +209,13 @@ internal static class TrainCommand
         summary.Save(folder);
         File.WriteAllText(Path.Combine(folder, "loss.svg"), LossPicture.Draw(log, name));
         string package = Path.Combine(folder, "package");
-        using var average = trainer.Averaged();
         Pack(package, config, task, wiring, average, name, summary);
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{package}: {trainer.Step} updates, loss {loss:F4}{(metrics.TryGetValue("validation_loss", out double v) ? $", validation {v:F4}" : "")}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{package}: {trainer.Step} updates, {string.Join(", ", metrics.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value:F4}")))}"));
         return ExitCode.Done;
     }
 
     // Early, middle and late in the first episode: what the golden vectors are made from.
-    private static float[][] Examples(IReadOnlyList<Demonstration> episodes, int seen, int width)
+    internal static float[][] Examples(IReadOnlyList<Demonstration> episodes, int seen, int width)
     {
         var episode = episodes[0];
         return [.. new[] { 0, episode.Steps / 2, episode.Steps - 1 }.Select(step =>

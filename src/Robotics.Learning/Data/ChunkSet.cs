@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using static TorchSharp.torch;
 
 namespace Robotics.Learning.Data;
 
@@ -67,11 +68,31 @@ public sealed class ChunkSet
     /// <summary>Where they came from.</summary>
     public string Source { get; }
 
+    /// <summary>Rows at the end that are rollouts, for a method that learns from both (a joint model): half of each batch is drawn from
+    /// them. 0: all rows are demonstrations.</summary>
+    public int Rollouts { get; init; }
+
+    /// <summary>Rows of a batch, from the first, that are demonstrations where a set has rollouts.</summary>
+    public static int Demonstrations(int batch) => (batch + 1) / 2;
+
+    /// <summary>[batch], rows to train on.</summary>
+    internal Tensor Draw(int batch, Generator random)
+    {
+        if (Rollouts == 0)
+        {
+            return randint(Count, [batch], dtype: ScalarType.Int64, generator: random);
+        }
+
+        int first = Demonstrations(batch);
+        var demonstrations = randint(Count - Rollouts, [first], dtype: ScalarType.Int64, generator: random);
+        return cat([demonstrations, randint(Count - Rollouts, Count, [batch - first], dtype: ScalarType.Int64, generator: random)]);
+    }
+
     /// <summary>SHA-256 of sizes and elements, 64 lower-case hex digits: what a package says it was trained on.</summary>
     public string Sha256()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(MemoryMarshal.AsBytes<int>([Count, ConditionSize, Horizon, ActionSize]));
+        hash.AppendData(MemoryMarshal.AsBytes<int>(Rollouts == 0 ? [Count, ConditionSize, Horizon, ActionSize] : [Count, ConditionSize, Horizon, ActionSize, Rollouts]));
         hash.AppendData(MemoryMarshal.AsBytes<float>(Conditions));
         hash.AppendData(MemoryMarshal.AsBytes<float>(Chunks));
         hash.AppendData(MemoryMarshal.AsBytes<float>(Valid));

@@ -58,38 +58,47 @@ public static class ChunkWindows
         options.Checked(source);
         Check(episodes, observations.Length, actions.Length, source);
         int width = observations.Length, size = actions.Length, horizon = options.Horizon, seen = options.ObservationSteps;
-        int rows = episodes.Sum(episode => Starts(episode, options));
+        int rows = Starts(episodes, options).Count();
         var conditions = new float[rows * seen * width];
         var chunks = new float[rows * horizon * size];
         var valid = new float[rows * horizon];
         int row = 0;
-        foreach (var episode in episodes)
+        foreach (var (episode, start) in Starts(episodes, options))
         {
-            for (int start = 1 - seen; start < 1 - seen + Starts(episode, options); start++, row++)
+            for (int i = 0; i < seen; i++)
             {
-                for (int i = 0; i < seen; i++)
-                {
-                    int step = Math.Clamp(start + i, 0, episode.Steps - 1);
-                    observations.Normalize(
-                        episode.Observations.AsSpan(step * width, width), conditions.AsSpan(((row * seen) + i) * width, width));
-                }
-
-                for (int i = 0; i < horizon; i++)
-                {
-                    int step = Math.Clamp(start + i, 0, episode.Steps - 1);
-                    actions.Normalize(episode.Actions.AsSpan(step * size, size), chunks.AsSpan(((row * horizon) + i) * size, size));
-                    valid[(row * horizon) + i] = step == start + i ? 1 : 0;
-                }
+                int step = Math.Clamp(start + i, 0, episode.Steps - 1);
+                observations.Normalize(
+                    episode.Observations.AsSpan(step * width, width), conditions.AsSpan(((row * seen) + i) * width, width));
             }
+
+            for (int i = 0; i < horizon; i++)
+            {
+                int step = Math.Clamp(start + i, 0, episode.Steps - 1);
+                actions.Normalize(episode.Actions.AsSpan(step * size, size), chunks.AsSpan(((row * horizon) + i) * size, size));
+                valid[(row * horizon) + i] = step == start + i ? 1 : 0;
+            }
+
+            row++;
         }
 
         return new ChunkSet(conditions, chunks, valid, seen * width, horizon, size, source);
     }
 
-    // From To - 1 before the start to the last window that ends no later than Ta - 1 after the end. An episode shorter than that
-    // still gives its first window.
-    private static int Starts(Demonstration episode, WindowOptions options) =>
-        Math.Max(1, episode.Steps - options.Horizon + (options.Executed - 1) + (options.ObservationSteps - 1) + 1);
+    /// <summary>Where each window begins, in the order of <see cref="Cut"/>: from To - 1 before the start to the last window that ends
+    /// no later than Ta - 1 after the end. An episode shorter than that still gives its first window.</summary>
+    internal static IEnumerable<(Demonstration Episode, int Start)> Starts(IReadOnlyList<Demonstration> episodes, WindowOptions options)
+    {
+        foreach (var episode in episodes)
+        {
+            int first = 1 - options.ObservationSteps;
+            int last = Math.Max(first, episode.Steps - options.Horizon + options.Executed - 1);
+            for (int start = first; start <= last; start++)
+            {
+                yield return (episode, start);
+            }
+        }
+    }
 
     private static void Check(IReadOnlyList<Demonstration> episodes, int width, int size, string source)
     {

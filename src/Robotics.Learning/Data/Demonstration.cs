@@ -10,6 +10,9 @@ namespace Robotics.Learning.Data;
 /// <param name="ActionSize">Da.</param>
 public sealed record Demonstration(string Name, float[] Observations, float[] Actions, int ObservationSize, int ActionSize)
 {
+    /// <summary>Whether it ended in success; null: not known, or its record went on after it.</summary>
+    public bool? Success { get; init; }
+
     /// <summary>T.</summary>
     public int Steps => Actions.Length / ActionSize;
 

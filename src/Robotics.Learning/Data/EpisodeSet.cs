@@ -15,6 +15,10 @@ public sealed record EpisodeFilter
     /// <summary>The outcome of records that carry none, as real runs may; null: such a record is an error.</summary>
     public string? Assume { get; init; }
 
+    /// <summary>True: what was sent is what was done, whatever a record says is to be learned (<see cref="EpisodeSet.Label"/>): for rollouts,
+    /// of which consequences are learned and not what was meant.</summary>
+    public bool Sent { get; init; }
+
     /// <summary>True: what can be read of a damaged record is used; false: a damaged record is an error.</summary>
     public bool AllowTruncated { get; init; }
 }
@@ -90,8 +94,10 @@ public sealed record EpisodeSet(RobotSpec Robot, IReadOnlyList<Demonstration> Ep
             {
                 kept++;
                 successes += outcome == "success" ? 1 : 0;
-                bool wanted = header.Properties.GetValueOrDefault(Label) == "wanted";
-                episodes.AddRange(new Track(Path.GetFileNameWithoutExtension(file), file, frames, robot, wanted).Read(reader));
+                bool wanted = !filter.Sent && header.Properties.GetValueOrDefault(Label) == "wanted";
+                var stretches = new Track(Path.GetFileNameWithoutExtension(file), file, frames, robot, wanted).Read(reader);
+                episodes.AddRange(stretches.SkipLast(1));
+                episodes.AddRange(stretches.TakeLast(1).Select(last => last with { Success = outcome == "success" }));
             }
         }
 

@@ -50,14 +50,23 @@ public static class ChunkSampling
     public static float[] Flow(Network network, FlowSampler sampler, float[] conditions, ulong seed, float[]? previous = null)
     {
         ArgumentNullException.ThrowIfNull(sampler);
-        var batch = new Batch(network, conditions);
-        float[] x = new float[batch.Length], anchor = new float[batch.Length], clean = new float[batch.Length];
-        new SeededRandom(seed).FillGaussian(x);
+        ArgumentNullException.ThrowIfNull(network);
+        ArgumentNullException.ThrowIfNull(conditions);
+        var noise = new float[conditions.Length / network.Spec.ConditionSize * network.Spec.Horizon * network.Spec.ActionSize];
+        new SeededRandom(seed).FillGaussian(noise);
         if (previous is not null)
         {
-            sampler.Start(previous, x, x);
+            sampler.Start(previous, noise, noise);
         }
 
+        return Flow(network, sampler, conditions, noise);
+    }
+
+    /// <summary>The same from given noise, [N, H, Da].</summary>
+    internal static float[] Flow(Network network, FlowSampler sampler, float[] conditions, float[] noise)
+    {
+        var batch = new Batch(network, conditions);
+        float[] x = [.. noise], anchor = new float[batch.Length], clean = new float[batch.Length];
         for (int i = 0; i < sampler.Calls; i++)
         {
             sampler.Step(i, x, batch.Ask(x, sampler.Time(i)), anchor, clean);

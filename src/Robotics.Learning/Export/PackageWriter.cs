@@ -86,6 +86,7 @@ public static class PackageWriter
     {
         "denoiser" => PolicyKind.Denoiser,
         "velocity" => PolicyKind.Velocity,
+        "joint" => PolicyKind.Joint,
         _ => PolicyKind.Energy,
     };
 
@@ -94,7 +95,7 @@ public static class PackageWriter
     /// <param name="sampler">Its sampler.</param>
     /// <param name="conditions">[N, C], normalised.</param>
     /// <param name="seed">Draws the noise.</param>
-    /// <returns>[N, H, Da], normalised.</returns>
+    /// <returns>[N, H, Da], normalised; of a joint model all of z.</returns>
     public static float[] Sample(Network network, SamplerSpec sampler, float[] conditions, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(sampler);
@@ -107,11 +108,19 @@ public static class PackageWriter
                     new() { Solver = d.Solver, Steps = d.Steps, Spacing = d.Spacing, Prediction = d.Prediction, Clip = d.Clip > 0 ? d.Clip : null, Eta = d.Eta, FinalAlphaBar = d.FinalAlpha }),
                 conditions,
                 seed),
+            { Joint: not null } => JointSampling.Chain(network, sampler, conditions, Noise(network, conditions.Length / network.Spec.ObservationSize, seed)),
             { Flow: { } f } => ChunkSampling.Flow(network, new FlowSampler(f.Solver, f.Steps), conditions, seed),
             { Energy: { } e } => ChunkSampling.Energy(
                 network, new EnergyDescent(new() { StepSize = e.StepSize, Momentum = e.Momentum, Tolerance = e.Tolerance, MaxSteps = e.MaxSteps }), conditions, seed).Chunks,
             _ => throw new ConfigException("The sampler names neither diffusion, flow nor energy."),
         };
+    }
+
+    private static float[] Noise(Network network, int count, ulong seed)
+    {
+        var noise = new float[count * network.Spec.Horizon * network.Spec.ActionSize];
+        new SeededRandom(seed).FillGaussian(noise);
+        return noise;
     }
 
     private static string[] Files(bool golden) => golden ? ["step.onnx", "golden.csv"] : ["step.onnx"];
@@ -123,6 +132,12 @@ public static class PackageWriter
         {
             PolicyKind.Denoiser => new() { File = "step.onnx", Inputs = [sample, new() { Name = "timestep", From = "time" }, condition], Outputs = [new() { Name = "prediction", To = "prediction" }] },
             PolicyKind.Velocity => new() { File = "step.onnx", Inputs = [sample, new() { Name = "time", From = "time" }, condition], Outputs = [new() { Name = "velocity", To = "prediction" }] },
+            PolicyKind.Joint => new()
+            {
+                File = "step.onnx",
+                Inputs = [sample, new() { Name = "given", From = "given" }, new() { Name = "flags", From = "flags" }, new() { Name = "time", From = "time" }, condition],
+                Outputs = [new() { Name = "velocity", To = "prediction" }],
+            },
             _ => new() { File = "step.onnx", Inputs = [sample, condition], Outputs = [new() { Name = "energy", To = "energy" }, new() { Name = "gradient", To = "gradient" }] },
         };
     }
@@ -130,16 +145,15 @@ public static class PackageWriter
     // Made by libtorch, so that the file disagrees when the exported graph or the runtime's sampler does.
     private static string Golden(Network network, PackageContents contents)
     {
-        int length = network.Spec.ConditionSize;
+        int length = network.Spec.ObservationSize;
         var normalizer = new Normalizer(contents.Observations, length);
         var text = new StringBuilder("# observation; sampled chunk, normalised; noise. Computed by the trainer.\n");
         for (int row = 0; row < Math.Min(GoldenRows, contents.Examples.Count); row++)
         {
             var condition = new float[length];
             normalizer.Normalize(contents.Examples[row], condition);
-            var noise = new float[network.Spec.Horizon * network.Spec.ActionSize];
             ulong seed = 1000 + (ulong)row;
-            new SeededRandom(seed).FillGaussian(noise);
+            float[] noise = Noise(network, 1, seed);
             text.Append(Join(contents.Examples[row])).Append(';').Append(Join(Sample(network, contents.Sampler, condition, seed))).Append(';').Append(Join(noise)).Append('\n');
         }
 

@@ -8,17 +8,18 @@ namespace Robotics.Learning.Export;
 /// <list type="bullet">
 /// <item>denoiser: <c>sample</c> [B, H, Da], <c>timestep</c> int64 [B], <c>cond</c> [B, C] to <c>prediction</c> [B, H, Da];</item>
 /// <item>velocity: <c>sample</c>, <c>time</c> [B], <c>cond</c> to <c>velocity</c> [B, H, Da];</item>
-/// <item>energy: <c>sample</c>, <c>cond</c> to <c>energy</c> [B] and <c>gradient</c> [B, H, Da].</item>
+/// <item>energy: <c>sample</c>, <c>cond</c> to <c>energy</c> [B] and <c>gradient</c> [B, H, Da];</item>
+/// <item>joint: <c>sample</c> [B, Z], <c>given</c> [B, Z], <c>flags</c> [B, 3], <c>time</c>, <c>cond</c> to <c>velocity</c> [B, Z].</item>
 /// </list>
 /// </remarks>
 public static class StepGraph
 {
-    /// <summary>The kind of graph a network becomes: <c>denoiser</c>, <c>velocity</c> or <c>energy</c>.</summary>
+    /// <summary>The kind of graph a network becomes: <c>denoiser</c>, <c>velocity</c>, <c>energy</c> or <c>joint</c>.</summary>
     /// <exception cref="NotSupportedException">A chunk network without time, which no sampler here can use.</exception>
     public static string Kind(NetworkSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        return (spec.Output, spec.Time) switch
+        return spec is JointDenoiser ? "joint" : (spec.Output, spec.Time) switch
         {
             (NetworkOutput.Energy, _) => "energy",
             (_, TimeSignal.Timestep) => "denoiser",
@@ -37,7 +38,7 @@ public static class StepGraph
         string kind = Kind(spec);
         spec.Checked("network");
         var ops = new OnnxOperations(values);
-        var sample = ops.Input("sample", spec.Horizon, spec.ActionSize);
+        var sample = kind == "joint" ? ops.Input("sample", spec.Horizon) : ops.Input("sample", spec.Horizon, spec.ActionSize);
         switch (kind)
         {
             case "denoiser":
@@ -47,6 +48,14 @@ public static class StepGraph
             case "velocity":
                 var time = ops.Input("time");
                 ops.Output("velocity", spec.Forward(ops, sample, time, ops.Input("cond", spec.ConditionSize)));
+                break;
+            case "joint":
+                int size = spec.Horizon;
+                var given = ops.Input("given", size);
+                var flags = ops.Input("flags", JointDenoiser.Blocks);
+                var at = ops.Input("time");
+                var condition = ops.Concat(1, ops.Concat(1, ops.Input("cond", spec.ObservationSize), given), flags);
+                ops.Output("velocity", ops.Reshape(spec.Forward(ops, ops.Reshape(sample, size, 1), at, condition), size));
                 break;
             default:
                 var tape = new Tape<OnnxValue>(ops);

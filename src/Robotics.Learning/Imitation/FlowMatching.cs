@@ -46,8 +46,7 @@ public sealed class FlowMatching : IImitation
     {
         ArgumentNullException.ThrowIfNull(chunk);
         using var scope = NewDisposeScope();
-        var u = rand([chunk.shape[0]], generator: random);                       // [B]
-        var s = _times == FlowTime.Uniform ? u : u.Power(2 / 3.0).OneMinus().Times(0.999); // [B]
+        var s = Times(chunk.shape[0], _times, random);                           // [B]
         var along = s.reshape(-1, 1, 1);                                         // [B, 1, 1]
         var noise = randn(chunk.shape, generator: random);                       // [B, H, Da]
         var point = (along.OneMinus() * noise).Plus(along * chunk);              // [B, H, Da]
@@ -58,5 +57,12 @@ public sealed class FlowMatching : IImitation
         }
 
         return Masked.MeanSquare(error, valid).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[B], times to train at.</summary>
+    internal static Tensor Times(long count, FlowTime times, Generator random)
+    {
+        var u = rand([count], generator: random);
+        return times == FlowTime.Uniform ? u : u.Power(2 / 3.0).OneMinus().Times(0.999);
     }
 }

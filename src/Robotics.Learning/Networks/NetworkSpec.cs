@@ -57,6 +57,7 @@ public enum Activation
 [JsonDerivedType(typeof(ResidualMlp), "mlp")]
 [JsonDerivedType(typeof(UNet1d), "unet1d")]
 [JsonDerivedType(typeof(ActionTransformer), "transformer")]
+[JsonDerivedType(typeof(JointDenoiser), "joint")]
 public abstract record NetworkSpec
 {
     /// <summary>H, 1 to 1024.</summary>
@@ -67,6 +68,10 @@ public abstract record NetworkSpec
 
     /// <summary>C, the flattened observation window, 1 to 65536.</summary>
     public required int ConditionSize { get; init; }
+
+    /// <summary>Elements of the observation window in the condition: all of it, unless a network says otherwise.</summary>
+    [JsonIgnore]
+    public virtual int ObservationSize => ConditionSize;
 
     /// <summary>How the network is told the time.</summary>
     public TimeSignal Time { get; init; } = TimeSignal.Timestep;

@@ -32,6 +32,7 @@ public sealed class Trainer : IDisposable
     private const string Header = "step,loss,gradient_norm,learning_rate\n";
 
     private readonly IImitation _method;
+    private readonly ChunkSet _data;
     private readonly TrainingOptions _options;
     private readonly string? _folder;
     private readonly string _fingerprint;
@@ -52,15 +53,15 @@ public sealed class Trainer : IDisposable
         ArgumentNullException.ThrowIfNull(method);
         ArgumentNullException.ThrowIfNull(data);
         ArgumentNullException.ThrowIfNull(options);
-        _method = method;
+        (_method, _data) = (method, data);
         _options = options.Checked("training");
         _folder = folder;
         var spec = method.Network.Spec;
-        if ((spec.ConditionSize, spec.Horizon, spec.ActionSize) != (data.ConditionSize, data.Horizon, data.ActionSize))
+        if ((spec.ObservationSize, spec.Horizon, spec.ActionSize) != (data.ConditionSize, data.Horizon, data.ActionSize))
         {
             throw new ConfigException(
                 $"{data.Source} has conditions of {data.ConditionSize} and chunks of {data.Horizon} x {data.ActionSize}; the network takes "
-                + $"{spec.ConditionSize} and {spec.Horizon} x {spec.ActionSize}. Change the network's sizes or the dataset's windows.");
+                + $"{spec.ObservationSize} and {spec.Horizon} x {spec.ActionSize}. Change the network's sizes or the dataset's windows.");
         }
 
         set_num_threads(options.Threads);
@@ -92,7 +93,7 @@ public sealed class Trainer : IDisposable
             using var scope = NewDisposeScope();
             double rate = _options.LearningRate * LearningRate.Factor(Step, _options.WarmUp, _options.Steps);
             using var random = new Generator(StreamSeed(Step));
-            var rows = randint(_conditions.shape[0], [_options.Batch], dtype: ScalarType.Int64, generator: random);
+            var rows = _data.Draw(_options.Batch, random);
             var loss = _method.Loss(
                 _conditions.index_select(0, rows), _chunks.index_select(0, rows), _valid.index_select(0, rows), random);
             loss.backward();

@@ -9,13 +9,14 @@ internal sealed class OnnxNetworks : IDisposable
 {
     private readonly List<OnnxModel> _models;
     private readonly List<Wiring> _wirings = []; // by batch, largest first
+    private readonly List<Wiring> _stages = [];  // of a joint model that plans: futures, values
     private bool _disposed;
 
     private OnnxNetworks(PolicyManifest manifest, List<OnnxModel> models, ProviderChoice provider)
     {
         (Manifest, _models, Provider) = (manifest, models, provider);
         Graphs = [.. models.Select(model => model.Description)];
-        Encoders = manifest.Kind is PolicyKind.Denoiser or PolicyKind.Velocity or PolicyKind.Energy ? models.Count - 1 : models.Count;
+        Encoders = manifest.Kind is PolicyKind.Denoiser or PolicyKind.Velocity or PolicyKind.Energy or PolicyKind.Joint ? models.Count - 1 : models.Count;
     }
 
     /// <summary>Opens and wires.</summary>
@@ -36,6 +37,12 @@ internal sealed class OnnxNetworks : IDisposable
                 networks._wirings.Add(new(manifest, models, options.Bind ?? provider.Serving == "cpu", batch));
             }
 
+            if (manifest.Sampler?.Joint is { Selection: JointSelection.Planned } joint && batches[0] > 1)
+            {
+                int futures = batches[0] * joint.Futures;
+                networks._stages.AddRange(((int[])[futures, futures * joint.Values]).Select(batch => new Wiring(manifest, models, options.Bind ?? provider.Serving == "cpu", batch)));
+            }
+
             return networks;
         }
         catch
@@ -44,6 +51,14 @@ internal sealed class OnnxNetworks : IDisposable
             throw;
         }
     }
+
+    /// <summary>The batches that a package asks for by itself, largest first.</summary>
+    public static IReadOnlyList<int> Batches(PolicyManifest manifest) => manifest.Sampler switch
+    {
+        null or { Joint.Selection: JointSelection.Single } => [1],
+        { Joint: not null, Candidates: > 1 } sampler => [sampler.Candidates, 1], // one chunk when there is no time for more
+        var sampler => [sampler.Candidates],
+    };
 
     /// <summary>What they were opened for.</summary>
     public PolicyManifest Manifest { get; }
@@ -65,7 +80,13 @@ internal sealed class OnnxNetworks : IDisposable
 
     /// <summary>The step network with every batch size; empty when there is no sampler.</summary>
     public IReadOnlyList<StepNetwork> Steps() =>
-        [.. _wirings.Select(wiring => new OnnxStep(wiring.Calls[^1], wiring.Step!, Manifest.Sampler!.Flow))];
+        [.. _wirings.Select(wiring => Manifest.Kind == PolicyKind.Joint ? Joint(wiring) : new OnnxStep(wiring.Calls[^1], wiring.Step!, Manifest.Sampler!.Flow))];
+
+    /// <summary>A joint model with its batches of futures and of values; empty when it does not plan.</summary>
+    public IReadOnlyList<JointStep> Stages() => [.. _stages.Select(Joint)];
+
+    /// <summary>Rows of each stage, and one call of it with the inputs as they are.</summary>
+    public IReadOnlyList<(int Rows, Action Run)> StageCalls() => [.. _stages.Select(stage => (stage.Step!.Candidates, (Action)stage.Calls[^1].Run))];
 
     /// <summary>Writes the observation into every input that takes it; false when a value has no finite form there.</summary>
     /// <param name="rung">Index of the batch size.</param>
@@ -77,6 +98,17 @@ internal sealed class OnnxNetworks : IDisposable
         foreach (var feed in _wirings[rung].Feeds)
         {
             finite = finite && feed.Write(observation);
+        }
+
+        if (rung == 0)
+        {
+            foreach (var stage in _stages)
+            {
+                foreach (var feed in stage.Feeds)
+                {
+                    finite = finite && feed.Write(observation);
+                }
+            }
         }
 
         return finite;
@@ -98,7 +130,10 @@ internal sealed class OnnxNetworks : IDisposable
         {
             _disposed = true;
             _wirings.ForEach(wiring => wiring.Dispose());
+            _stages.ForEach(stage => stage.Dispose());
             _models.ForEach(model => model.Dispose());
         }
     }
+
+    private JointStep Joint(Wiring wiring) => new(wiring.Calls[^1], wiring.Step!, Manifest.Sampler!.Flow!);
 }

@@ -31,10 +31,11 @@ public sealed class OnnxPolicy : IContinuingPolicy
     private readonly int _observationLength; // Do
     private readonly int _first;             // first executed element of the network's output
     private readonly ChunkSampler? _sampler; // null for one pass
-    private readonly float[] _raw;           // [Tp, Da], as the network or the sampler gave it
+    private readonly float[] _raw;           // [Tp, Da], of a joint model [Z], as the network or the sampler gave it
     private readonly float[] _components;    // [M, Tp, Da], of a mixture
     private readonly float[] _logWeights;    // [M]
     private readonly float[] _chunk;         // [Ta, Da], de-normalised, until the plan is accepted
+    private readonly (int Rows, int Calls, Action Run)[] _stages; // of a joint model that plans
     private bool _disposed;
 
     /// <summary>Takes the networks over.</summary>
@@ -66,10 +67,12 @@ public sealed class OnnxPolicy : IContinuingPolicy
 
         if (steps.Count > 0)
         {
-            _sampler = ChunkSampler.Make(driver.Manifest, steps, spec.ActionLength, clock);
+            _sampler = ChunkSampler.Make(driver.Manifest, steps, driver.Stages(), spec.ActionLength, clock);
         }
 
         _chunk = new float[spec.Rows * spec.ActionLength];
+        var joint = driver.Manifest.Sampler?.Joint;
+        _stages = [.. driver.StageCalls().Zip((int[])[joint?.FutureSteps ?? 0, joint?.ValueSteps ?? 0], (stage, calls) => (stage.Rows, calls, stage.Run))];
     }
 
     /// <inheritdoc/>
@@ -85,7 +88,7 @@ public sealed class OnnxPolicy : IContinuingPolicy
     public IReadOnlyList<GraphDescription> Graphs { get; }
 
     /// <summary>Most network calls that one plan makes when there is time; a deadline may leave fewer.</summary>
-    public int MostCalls => _networks.Sum(each => each.Encoders) + (_networks.Length * (_sampler?.MostCalls ?? 0));
+    public int MostCalls => _networks.Sum(each => each.Encoders) + (_networks.Length * (_sampler?.MostCalls ?? 0)) + (_sampler?.JudgingCalls ?? 0);
 
     /// <summary>Batches that a plan may have, largest first; 1 without a sampler.</summary>
     internal IReadOnlyList<int> Batches => _sampler?.Batches ?? [1];
@@ -133,7 +136,7 @@ public sealed class OnnxPolicy : IContinuingPolicy
     public static OnnxPolicy Load(PolicyManifest manifest, Func<string, ReadOnlyMemory<byte>> read, OnnxOptions options)
     {
         ArgumentNullException.ThrowIfNull(manifest);
-        return Load(manifest, read, options, [manifest.Sampler?.Candidates ?? 1]);
+        return Load(manifest, read, options, OnnxNetworks.Batches(manifest));
     }
 
     /// <summary>The same with batches of its own, largest first.</summary>
@@ -244,7 +247,18 @@ public sealed class OnnxPolicy : IContinuingPolicy
                 networks.Wirings[0].Calls[^1].Run();
             }
         }
+
+        foreach (var (_, calls, run) in Stages())
+        {
+            for (int call = 0; call < calls; call++)
+            {
+                run();
+            }
+        }
     }
+
+    /// <summary>Of a joint model that plans: rows of each stage, its calls, and one of them.</summary>
+    internal IReadOnlyList<(int Rows, int Calls, Action Run)> Stages() => _stages;
 
     /// <summary>The candidate of the last <see cref="Propose"/> that <see cref="Plan"/> would have executed.</summary>
     internal int Preferred() => _sampler?.Choose() ?? 0;
@@ -266,7 +280,7 @@ public sealed class OnnxPolicy : IContinuingPolicy
         }
 
         int chosen = _sampler?.Choose() ?? 0;
-        if (!Finish(chosen))
+        if (chosen < 0 || !Finish(chosen))
         {
             _sampler?.Forget();
             return result with { Status = PlanStatus.NotFinite };

@@ -128,6 +128,9 @@ internal sealed class Wiring : IDisposable
     /// <summary>The step network's tensors; null for direct policies.</summary>
     public StepTensors? Step { get; }
 
+    /// <summary>[Tp, Da] of a joint model's z; null for others.</summary>
+    private long[]? JointChunk { get; set; }
+
     /// <summary>A critic's tensors; null for policies.</summary>
     public CriticTensors? Judge { get; }
 
@@ -267,19 +270,21 @@ internal sealed class Wiring : IDisposable
                 }
 
                 return Keep(value.Tensor.Reshaped(shape));
-            case ["sample" or "time" or "noise"] when Step is not null:
+            case ["sample" or "time" or "noise" or "given" or "flags"] when Step is not null:
                 var own = Keep(new OnnxTensor(graph.Dtype, shape));
                 if (!_stepAt.TryAdd(spec.From, at))
                 {
                     _check.Add($"{path}.from", $"is '{spec.From}', and so is {_stepAt[spec.From]}");
                 }
-                else if (spec.From == "time")
-                {
-                    Step.Time = own;
-                }
                 else
                 {
-                    Step.Input = own;
+                    _ = spec.From switch
+                    {
+                        "time" => Step.Time = own,
+                        "given" => Step.Given = own,
+                        "flags" => Step.Flags = own,
+                        _ => Step.Input = own,
+                    };
                 }
 
                 return own;
@@ -360,8 +365,16 @@ internal sealed class Wiring : IDisposable
         }
 
         int horizon = manifest.Sampler!.Horizon;
-        bool fits = step.Input.Shape is [var batch, var rows, _] && batch == step.Candidates && rows == horizon;
-        _check.That(fits, "", $"{at} is not [K, Tp, Da] with K {step.Candidates} (sampler.candidates) and Tp {horizon} (sampler.horizon)");
+        if (manifest.Sampler.Joint is { } joint)
+        {
+            CheckJoint(joint, horizon, at);
+        }
+        else
+        {
+            bool fits = step.Input.Shape is [var batch, var rows, _] && batch == step.Candidates && rows == horizon;
+            _check.That(fits, "", $"{at} is not [K, Tp, Da] with K {step.Candidates} (sampler.candidates) and Tp {horizon} (sampler.horizon)");
+        }
+
         if (unrolled)
         {
             return;
@@ -374,7 +387,7 @@ internal sealed class Wiring : IDisposable
         }
         else
         {
-            _check.That(step.Output.Shape.AsSpan().SequenceEqual(step.Input.Shape), "", $"{_stepAt["output"]} has another shape than {at}; both are [K, Tp, Da]");
+            _check.That(step.Output.Shape.AsSpan().SequenceEqual(step.Input.Shape), "", $"{_stepAt["output"]} has another shape than {at}; both are {(manifest.Kind == PolicyKind.Joint ? "[K, Z]" : "[K, Tp, Da]")}");
         }
 
         bool timed = manifest.Kind != PolicyKind.Energy;
@@ -382,12 +395,25 @@ internal sealed class Wiring : IDisposable
         if (step.Time is { } time)
         {
             _check.That(time.Length == 1 || time.Length == step.Candidates, "", $"{_stepAt["time"]} is neither a scalar, [1] nor [K] with K {step.Candidates}");
-            _check.That(manifest.Kind != PolicyKind.Velocity || time.Dtype != "int64", "", $"{_stepAt["time"]} counts steps; a velocity's time is a real number from 0 to 1");
+            _check.That(manifest.Kind is not (PolicyKind.Velocity or PolicyKind.Joint) || time.Dtype != "int64", "", $"{_stepAt["time"]} counts steps; a velocity's time is a real number from 0 to 1");
         }
 
         _check.That(step.Energy is null || step.Energy.Length == step.Candidates, $"{path}.outputs", $"gives {step.Energy?.Length} energies for {step.Candidates} candidates");
 
         static string Word(PolicyKind kind) => kind.ToString().ToLowerInvariant();
+    }
+
+    // z holds Tp rows of the chunk, the future and the value; what is given is as large, and three flags say which of them are.
+    private void CheckJoint(JointModelSpec joint, int horizon, string at)
+    {
+        var step = Step!;
+        int size = step.Input!.Length / step.Candidates, chunk = size - joint.Future - joint.Value;
+        _check.That(
+            step.Input.Shape.Length == 2 && chunk > 0 && chunk % horizon == 0, "",
+            $"{at} is not [K, Z] with Z = Tp·Da + future + value: of {size} elements, sampler.joint takes {joint.Future} + {joint.Value}, which leaves {chunk} for a chunk of {horizon} rows (sampler.horizon)");
+        _check.That(step.Given is null || step.Given.Shape.AsSpan().SequenceEqual(step.Input.Shape), "", $"{_stepAt.GetValueOrDefault("given")} has another shape than {at}; both are [K, Z]");
+        _check.That(step.Flags is null || step.Flags.Shape is [_, 3], "", $"{_stepAt.GetValueOrDefault("flags")} is not [K, 3]: chunk, future and value given");
+        JointChunk = [horizon, chunk / horizon];
     }
 
     private void CheckJudge(string path)
@@ -448,7 +474,7 @@ internal sealed class Wiring : IDisposable
         }
 
         _actionAt = stepped && !judged ? _stepAt.GetValueOrDefault("sample", "") : _actionAt;
-        long[] shape = stepped ? chunk.Shape[1..] : chunk.Shape;
+        long[] shape = JointChunk ?? (stepped ? chunk.Shape[1..] : chunk.Shape);
         int width = shape.Length == 0 ? 1 : (int)shape[^1];
         int rows = width == 0 ? 0 : OnnxTensor.Count(shape) / width;
         var action = manifest.Action;

@@ -19,11 +19,10 @@ internal abstract class ChunkSampler
     private const int Memory = 8;                  // calls that the running cost remembers
     private const int Worst = 8;                   // times the running cost that one call may count
     private const int Forgetting = 64;             // plans after which a batch that was too slow is tried again
-    private const int PrimingCalls = 3;
+    protected const int PrimingCalls = 3;
     private const long FinishNs = 20_000;          // reading, de-normalising and handing over
 
     private readonly SeededRandom _random = new(0);
-    private readonly TimeProvider _clock;
     private readonly StepNetwork[] _networks;      // by batch, largest first
     private readonly long[] _callNs;               // running cost of a call, per network
     private readonly long[] _reserveNs;            // time to be left after sampling, per network
@@ -49,7 +48,7 @@ internal abstract class ChunkSampler
 
     protected ChunkSampler(IReadOnlyList<StepNetwork> networks, PolicyManifest manifest, int actionLength, TimeProvider clock)
     {
-        (_clock, _row) = (clock, actionLength);
+        (Clock, _row) = (clock, actionLength);
         _networks = [.. networks];
         var sampler = manifest.Sampler!;
         (_warmStart, _inpaint, _minCalls) = (sampler.WarmStart, sampler.Inpaint, Math.Max(sampler.MinCalls, 1));
@@ -65,10 +64,12 @@ internal abstract class ChunkSampler
     /// <summary>The sampler that a manifest asks for.</summary>
     /// <param name="manifest">Sampler and action.</param>
     /// <param name="networks">The same network with several batches, largest first.</param>
+    /// <param name="stages">A joint model with its batches of futures and of values; empty: nothing is planned.</param>
     /// <param name="actionLength">Da.</param>
     /// <param name="clock">Deadlines are compared with it.</param>
-    public static ChunkSampler Make(PolicyManifest manifest, IReadOnlyList<StepNetwork> networks, int actionLength, TimeProvider clock) => manifest.Kind switch
+    public static ChunkSampler Make(PolicyManifest manifest, IReadOnlyList<StepNetwork> networks, IReadOnlyList<JointStep> stages, int actionLength, TimeProvider clock) => manifest.Kind switch
     {
+        PolicyKind.Joint => new JointSampler(networks, stages, manifest, actionLength, clock),
         PolicyKind.Denoiser => new DenoisingSampler(networks, manifest, actionLength, clock),
         PolicyKind.Velocity => new VelocitySampler(networks, manifest, actionLength, clock),
         _ => new DescentSampler(networks, manifest, actionLength, clock),
@@ -83,8 +84,13 @@ internal abstract class ChunkSampler
     /// <summary>Batches that a plan may have, largest first.</summary>
     public IReadOnlyList<int> Batches => [.. _networks.Select(network => network.Candidates)];
 
-    /// <summary>Most calls that a plan makes when there is time.</summary>
+    /// <summary>Most calls that sampling makes when there is time.</summary>
     public abstract int MostCalls { get; }
+
+    /// <summary>Most calls that choosing makes when there is time.</summary>
+    public virtual int JudgingCalls => 0;
+
+    protected TimeProvider Clock { get; }
 
     /// <summary>What the network's output says.</summary>
     protected abstract ScoreForm Form { get; }
@@ -104,7 +110,7 @@ internal abstract class ChunkSampler
     protected Span<float> Plans => _plans.AsSpan(0, Network.Length);
 
     /// <summary>Forgets the previous chunk and starts the draws of <paramref name="seed"/>.</summary>
-    public void Reset(ulong seed)
+    public virtual void Reset(ulong seed)
     {
         _random.Reset(seed);
         _sinceNoise = 0;
@@ -122,7 +128,7 @@ internal abstract class ChunkSampler
     public void Continue(ChunkInExecution running) => _running = running;
 
     /// <summary>Calls every network a few times, so that its cost is known.</summary>
-    public void Prime()
+    public virtual void Prime()
     {
         for (_rung = _networks.Length - 1; ; _rung--)
         {
@@ -130,9 +136,9 @@ internal abstract class ChunkSampler
             for (int i = 0; i < PrimingCalls && _networks.Length > 1; i++)
             {
                 Begin(MostCalls, warm: false);
-                var before = MonotonicTime.Now(_clock);
+                var before = MonotonicTime.Now(Clock);
                 Step();
-                Count(MonotonicTime.Now(_clock).NanosecondsSince(before));
+                Count(MonotonicTime.Now(Clock).NanosecondsSince(before));
             }
 
             if (_rung == 0)
@@ -156,7 +162,7 @@ internal abstract class ChunkSampler
             return 0;
         }
 
-        var now = MonotonicTime.Now(_clock);
+        var now = MonotonicTime.Now(Clock);
         while (_rung < _networks.Length - 1 && Left(deadline, now) < (MostCalls + 2) * _callNs[_rung])
         {
             _callNs[_rung] -= _callNs[_rung] / Forgetting;
@@ -176,7 +182,7 @@ internal abstract class ChunkSampler
         Calls = 0;
         Recollect();
         _warm = start.IsEmpty && _warmStart is not null && _hasPrevious && (_warmStart.RefreshEvery == 0 || _sinceNoise + 1 < _warmStart.RefreshEvery);
-        var now = MonotonicTime.Now(_clock);
+        var now = MonotonicTime.Now(Clock);
         int fit = (int)Math.Clamp(Left(deadline, now) / Math.Max(_callNs[_rung], 1), 0, int.MaxValue);
         if (fit < _minCalls)
         {
@@ -205,12 +211,18 @@ internal abstract class ChunkSampler
             var before = now;
             more = Step();
             Calls++;
-            now = MonotonicTime.Now(_clock);
+            now = MonotonicTime.Now(Clock);
             Count(now.NanosecondsSince(before));
             more = more && Left(deadline, now) > 2 * _callNs[_rung];
         }
 
-        return Calls >= _minCalls || Left(deadline, now) > 0;
+        bool planned = Calls >= _minCalls || Left(deadline, now) > 0;
+        if (planned)
+        {
+            Calls += Judge(deadline, start);
+        }
+
+        return planned;
     }
 
     /// <summary>[Tp·Da], candidate <paramref name="k"/> of the last run, normalised.</summary>
@@ -219,7 +231,7 @@ internal abstract class ChunkSampler
     /// <summary>Energy of a candidate of the last run; NaN when the network has none.</summary>
     public float Energy(int k) => Network.Energies[k];
 
-    /// <summary>The candidate that is executed when nobody knows better.</summary>
+    /// <summary>The candidate that is executed when nobody knows better; -1 when none can be.</summary>
     public virtual int Choose()
     {
         if (!_hasPrevious || Network.Candidates == 1)
@@ -259,6 +271,11 @@ internal abstract class ChunkSampler
     /// <summary>One network call and what follows from it; false after the last.</summary>
     protected abstract bool Step();
 
+    /// <summary>Looks at the plans in hand before one is chosen, where there is time for it; gives the calls it made.</summary>
+    /// <param name="deadline">When the plan is worthless.</param>
+    /// <param name="start">As for <see cref="Run"/>.</param>
+    protected virtual int Judge(MonotonicTime deadline, ReadOnlySpan<float> start) => 0;
+
     /// <summary>Asks the network about the sample, and pulls its answer to the chunk in execution where that is asked for.</summary>
     protected void Ask(in StepPoint at)
     {
@@ -290,7 +307,7 @@ internal abstract class ChunkSampler
     }
 
     // Written so that a deadline of any size is compared and never overflows.
-    private long Left(MonotonicTime deadline, MonotonicTime now) =>
+    protected long Left(MonotonicTime deadline, MonotonicTime now) =>
         deadline <= now ? 0 : Math.Max(deadline.Nanoseconds - now.Nanoseconds - FinishNs - _reserveNs[_rung], 0);
 
     // What the robot will be doing at this observation: the last chunk moved on by the rows since, its last row repeated.

@@ -59,7 +59,7 @@ internal abstract class StepNetwork
 }
 
 /// <summary>One package's step network.</summary>
-internal sealed class OnnxStep : StepNetwork
+internal class OnnxStep : StepNetwork
 {
     private readonly OnnxCall _call;
     private readonly StepTensors _tensors;
@@ -87,19 +87,46 @@ internal sealed class OnnxStep : StepNetwork
     }
 }
 
+/// <summary>A joint model with a batch of its own: nothing is given until <see cref="Give"/> says so.</summary>
+internal sealed class JointStep(OnnxCall call, StepTensors tensors, FlowSpec flow) : OnnxStep(call, tensors, flow)
+{
+    private readonly StepTensors _tensors = tensors;
+    private readonly float[] _flags = new float[tensors.Flags!.Length];
+
+    /// <summary>For every call from now on.</summary>
+    /// <param name="given">[B, Z], normalised; 0 where not given.</param>
+    /// <param name="blocks">How many of the three blocks are given, from the first.</param>
+    public void Give(ReadOnlySpan<float> given, int blocks)
+    {
+        for (int j = 0; j < _flags.Length; j++)
+        {
+            _flags[j] = j % 3 < blocks ? 1 : 0;
+        }
+
+        _tensors.Given!.Write(given);
+        _tensors.Flags!.Write(_flags);
+    }
+}
+
 /// <summary>What the wiring found of the step network.</summary>
 internal sealed class StepTensors
 {
     /// <summary>K, the batch.</summary>
     public int Candidates { get; init; } = 1;
 
-    /// <summary>[K, Tp, Da]: <c>sample</c>, or <c>noise</c> of an unrolled graph.</summary>
+    /// <summary>[K, Tp, Da]: <c>sample</c>, or <c>noise</c> of an unrolled graph; of a joint one [K, Z].</summary>
     public OnnxTensor? Input { get; set; }
 
     /// <summary>[K], [1] or a scalar; null when the graph takes no time.</summary>
     public OnnxTensor? Time { get; set; }
 
-    /// <summary>[K, Tp, Da]: <c>prediction</c> or <c>gradient</c>.</summary>
+    /// <summary>[K, Z], of a joint graph.</summary>
+    public OnnxTensor? Given { get; set; }
+
+    /// <summary>[K, 3], of a joint graph.</summary>
+    public OnnxTensor? Flags { get; set; }
+
+    /// <summary>Like <see cref="Input"/>: <c>prediction</c> or <c>gradient</c>.</summary>
     public OnnxTensor? Output { get; set; }
 
     /// <summary>[K] or [K, 1]; null when there is none.</summary>

@@ -4,7 +4,7 @@ using Robotics.Packages;
 namespace Robotics.Policies.Sampling;
 
 /// <summary>Integrates a velocity with <see cref="FlowSampler"/>; a table for every number of steps that may fit.</summary>
-internal sealed class VelocitySampler : ChunkSampler
+internal class VelocitySampler : ChunkSampler
 {
     private readonly List<FlowSampler> _tables = []; // by calls, ascending; the last is the manifest's own
     private readonly FlowSampler? _warmTable;

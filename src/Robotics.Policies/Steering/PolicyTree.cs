@@ -72,10 +72,48 @@ public sealed class PolicyTree : IDisposable
     private static PolicyTree Bare(PolicyPackage package, OnnxOptions options, int? candidates)
     {
         var manifest = package.Manifest;
-        bool sampled = manifest.Kind is PolicyKind.Denoiser or PolicyKind.Velocity or PolicyKind.Energy;
-        var policy = OnnxPolicy.Load(manifest, package.Read, options, sampled && candidates is { } k ? Ladder.Of(k) : [manifest.Sampler?.Candidates ?? 1]);
+        bool sampled = manifest.Kind is PolicyKind.Denoiser or PolicyKind.Velocity or PolicyKind.Energy or PolicyKind.Joint;
+        if (candidates is not null && manifest.Sampler is { Joint: { } joint } sampler)
+        {
+            manifest = manifest with { Sampler = sampler with { Joint = joint with { Selection = JointSelection.Single } }, Golden = null }; // who asks for candidates chooses
+        }
+
+        var policy = OnnxPolicy.Load(manifest, package.Read, options, sampled && candidates is { } k ? Ladder.Of(k) : OnnxNetworks.Batches(manifest));
         return new(manifest.Name, Words.Of(manifest), policy.MostCalls, policy, policy.Provider, policy.Graphs,
-            calls => PolicyCost.Measure(policy, calls), calls => policy.MeasureNetworks(calls));
+            calls => PolicyCost.Measure(policy, calls), calls => policy.MeasureNetworks(calls))
+        {
+            Parts = Stages(policy, manifest.Sampler),
+        };
+    }
+
+    // What a joint model does in one plan, stage by stage, each with its cost.
+    private static IReadOnlyList<PolicyTree> Stages(OnnxPolicy policy, SamplerSpec? sampler)
+    {
+        if (policy.Stages() is not [var futures, var values])
+        {
+            return [];
+        }
+
+        int chunks = policy.Batches[0];
+        return
+        [
+            Stage("chunks", $"policy, {chunks} side by side", policy.MostCalls - futures.Calls - values.Calls, policy.Networks.Wirings[0].Calls[^1].Run),
+            Stage("futures", $"world model, {sampler!.Joint!.Futures} of each chunk", futures.Calls, futures.Run),
+            Stage("values", $"value function, {sampler.Joint.Values} of each future", values.Calls, values.Run),
+        ];
+
+        PolicyTree Stage(string name, string what, int calls, Action run)
+        {
+            void All()
+            {
+                for (int call = 0; call < calls; call++)
+                {
+                    run();
+                }
+            }
+
+            return new(name, what, calls, null, policy.Provider, [], n => PolicyCost.Measure(All, n), n => PolicyCost.Measure(All, n).Median);
+        }
     }
 
     /// <summary>Puts one steered package together.</summary>
@@ -340,6 +378,7 @@ public sealed class PolicyTree : IDisposable
     {
         public static string Of(PolicyManifest manifest) => manifest.Kind.ToString().ToLowerInvariant() + manifest.Sampler switch
         {
+            { Joint: { } j, Flow: { } f } => $", {f.Solver.ToString().ToLowerInvariant()} {f.Steps}" + (j.Selection == JointSelection.Single ? "" : $", best of {manifest.Sampler.Candidates} by {(j.Selection == JointSelection.Planned ? "planned" : "joint")} value"),
             { Diffusion: { } d } => $", {d.Solver.ToString().ToLowerInvariant()} {d.Steps}",
             { Flow: { } f } => $", {f.Solver.ToString().ToLowerInvariant()} {f.Steps}",
             { Energy: { } e } => $", up to {e.MaxSteps} steps",
