@@ -22,13 +22,14 @@ namespace Robotics.Bench;
 internal sealed class ClosedFormImprovement : IBenchmark
 {
     private const string Task = "runner";
-    private const int Seeds = 3, SettingsSeed = 4, Episodes = 50, Tried = 20, Rows = 15_000, Updates = 20_000, Components = 4;
+    private const int Seeds = 3, SettingsSeed = 4, Episodes = 50, Tried = 20, DefaultRows = 15_000, Updates = 20_000, Components = 4;
 
     private static readonly int[] s_stages = [30_000, 50_000];
     private static readonly double[] s_trusts = [0.9, 0.7, 0.5, 0.2, 0.05];
     private static readonly int[] s_steps = [1, 3];
     private static readonly double[] s_lengths = [0.05, 0.1, 0.2, 0.4, 0.8];
 
+    private int _rows;
     private Trials _trials = null!;
     private Trials _runs = null!; // SAC runs of the offline trial, which write the record
 
@@ -38,7 +39,8 @@ internal sealed class ClosedFormImprovement : IBenchmark
 
     public int Run(string[] args)
     {
-        (_trials, _runs) = (new Trials(Name, args), new Trials("offline-mixed", args));
+        _rows = Trials.Option(args, "--rows") is { } rows ? int.Parse(rows, CultureInfo.InvariantCulture) : DefaultRows;
+        (_trials, _runs) = (new Trials(Results, args), new Trials("offline-mixed", args));
 
         // Settings, on a seed of their own.
         var tried = s_trusts.SelectMany(trust => s_steps.Select(steps => (Trust: trust, Steps: steps, Judged: Judge(SettingsSeed, "gaussian", trust, steps, Tried)))).ToArray();
@@ -62,7 +64,7 @@ internal sealed class ClosedFormImprovement : IBenchmark
 
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"""
-            Records: {Rows} transitions each of one SAC run (64 x 2) after {string.Join(" and ", s_stages)} steps, as it draws ("medium" and "expert"); nothing of a random policy.
+            Records: {_rows} transitions each of one SAC run (64 x 2) after {string.Join(" and ", s_stages)} steps, as it draws ("medium" and "expert"); nothing of a random policy.
             Behaviour policies: Gaussians and mixtures with means, deviations and weights of the state, cloned by log-likelihood; critic: IQL (two, expectile 0.7, discount 0.99);
             {Updates} updates of 256 each, hidden 64 x 2, learning rate 1e-3. Improved: a package, trust τ = {trust:G3}, {steps} step{(steps == 1 ? "" : "s")}, radius √(2 ln 1/τ) = {Radius(trust):F2}; policies act without noise.
             Settings on seed {SettingsSeed} ({Tried} episodes each, table below). Judged: {Seeds} other seeds (SAC run, record, weights), {Episodes} episodes each from starts that no record has, the same for every policy.
@@ -82,7 +84,7 @@ internal sealed class ClosedFormImprovement : IBenchmark
             $"Trust region: {outside} of {ticks} plans of the two improved policies left it (greatest distance {all.Max(one => one.Farthest):F6} of the radius); {improved.Average(one => one.Moved):P0} of the Gaussian's plans moved, the others stayed at the mean, which the critic preferred; mean step {improved.Average(one => one.Length):F2} (actions are in [-1, 1], {Actions} of them).");
         text.AppendLine().AppendLine($"{(holds ? "Holds" : "Falls short")}: the improved policy {(beaten[0] ? "beats" : "does **not** beat")} the behaviour policy, {(beaten[1] && beaten[2] ? "beats" : "does **not** beat")} both plain steps of its size beyond the interval.");
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Seed {SettingsSeed}: return by trust and steps ({string.Join(" / ", s_steps)}), the behaviour policy's {Judge(SettingsSeed, "gaussian").Average():F0}: {string.Join("; ", s_trusts.Select(t => Text($"τ = {t}: {string.Join(" / ", tried.Where(one => one.Trust == t).Select(one => Text($"{one.Judged.Returns.Average():F0}")))}")))}. Plain step by length: {string.Join("; ", lengths.Select(one => Text($"{one.Length}: {one.Return:F0}")))}.");
-        Bench.Report(Name, Trials.Shown(args), text.ToString());
+        Bench.Report(Name, Trials.Shown(args), text.ToString(), Results);
         return holds ? 0 : 1;
 
         bool Line(string name, IReadOnlyList<double[]> runs, IReadOnlyList<double[]>? than)
@@ -94,6 +96,8 @@ internal sealed class ClosedFormImprovement : IBenchmark
             return less.Low > 0;
         }
     }
+
+    private string Results => _rows == DefaultRows ? Name : Text($"{Name}-{_rows}");
 
     private static int Actions => new TaskSpaces(LearningTasks.Named(Task)).ActionSize;
 
@@ -107,7 +111,7 @@ internal sealed class ClosedFormImprovement : IBenchmark
         OfflineMixed.Record(_runs, Task, milestones, options, seed); // leaves the run's stages behind
         using var environment = Trials.Open(Task, 10);
         return TransitionSet.Concat([.. s_stages.Select((stage, i) => _runs.Sac($"{Task}-{seed}/sac-{stage}", Task, "", options with { Seed = (ulong)seed }, stage,
-            actor => TransitionCollection.Collect(environment, Behaviours.Of(actor), Rows, (ulong)((100 * seed) + 50 + i))))]);
+            actor => TransitionCollection.Collect(environment, Behaviours.Of(actor), _rows, (ulong)((100 * seed) + 50 + i))))]);
     });
 
     // What is learned from the record, as packages.

@@ -153,7 +153,7 @@ public enum GateMetric
     /// together in the set is far, though each element by itself is not.</summary>
     Whitened,
 
-    /// <summary>As <see cref="Whitened"/>, with the products of the widest twelve directions beside them: what never changes in the set
+    /// <summary>As <see cref="Whitened"/>, with the products of the widest directions (at most twelve) beside them: what never changes in the set
     /// though everything else about it turns and moves, such as a body's size, counts too.</summary>
     Products,
 }

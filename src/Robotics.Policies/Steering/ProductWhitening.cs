@@ -5,7 +5,10 @@ namespace Robotics.Policies.Steering;
 /// directions it bends into: they hide a change of size. Squares and products straighten the surface, and being off it stands out.</remarks>
 internal sealed class ProductWhitening : IWhitening
 {
-    private const int Widest = 12; // 78 products
+    private const int Most = 12; // 78 products
+
+    // Of the widest direction. Narrower ones are mostly speeds: still for long, their products have tails that hide everything else.
+    private const double LeastShare = 0.2;
 
     private readonly Whitening _first;
     private readonly Whitening _second;
@@ -19,7 +22,8 @@ internal sealed class ProductWhitening : IWhitening
     public ProductWhitening(ReadOnlySpan<float> set, int n)
     {
         _first = new(set, n);
-        _wide = [.. Enumerable.Range(0, n).Where(_first.IsWide).OrderByDescending(_first.Deviation).Take(Widest)];
+        double widest = Enumerable.Range(0, n).Max(_first.Deviation);
+        _wide = [.. Enumerable.Range(0, n).Where(r => _first.Deviation(r) >= LeastShare * widest).OrderByDescending(_first.Deviation).Take(Most)];
         Length = n + (_wide.Length * (_wide.Length + 1) / 2);
         (_mean, _features) = (new float[n], new float[Length]);
         int count = set.Length / n;

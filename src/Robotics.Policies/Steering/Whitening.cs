@@ -52,9 +52,6 @@ internal sealed class Whitening : IWhitening
     /// <summary>The deviation that a direction had, of elements whose own is 1.</summary>
     public double Deviation(int direction) => _deviations[direction];
 
-    /// <summary>Whether a direction varied by more than the floor.</summary>
-    public bool IsWide(int direction) => _deviations[direction] > Floor;
-
     /// <inheritdoc/>
     public void Apply(ReadOnlySpan<float> x, Span<float> y)
     {
