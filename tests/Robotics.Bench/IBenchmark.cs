@@ -56,15 +56,15 @@ internal static class Bench
         return process.ExitCode == 0 ? text : throw new InvalidOperationException($"{program} ended with {process.ExitCode}.");
     }
 
-    /// <summary>Prints <paramref name="markdown"/> and writes it to <c>results/NAME.md</c> with the command that made it.</summary>
-    public static void Report(string name, string[] args, string markdown)
+    /// <summary>Prints <paramref name="markdown"/> and writes it to <c>results/NAME.md</c>, or to another file there, with the command that made it.</summary>
+    public static void Report(string name, string[] args, string markdown, string? file = null)
     {
         string command = $"dotnet run -c Release --project tests/Robotics.Bench -- {name} {string.Join(' ', args)}".TrimEnd();
         string text = $"# {name}\n\n`{command}`\n\n{markdown.TrimEnd()}\n";
         Console.WriteLine(text);
         string folder = Path.Combine(Root, "tests", "Robotics.Bench", "results");
         Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, name + ".md"), text);
+        File.WriteAllText(Path.Combine(folder, (file ?? name) + ".md"), text);
     }
 
     private static string FindRoot()

@@ -152,6 +152,10 @@ public enum GateMetric
     /// <summary>Every direction in units of the set's deviation along it (at least a fiftieth of an element's own): what never came
     /// together in the set is far, though each element by itself is not.</summary>
     Whitened,
+
+    /// <summary>As <see cref="Whitened"/>, with the products of the widest directions (at most twelve) beside them: what never changes in the set
+    /// though everything else about it turns and moves, such as a body's size, counts too.</summary>
+    Products,
 }
 
 /// <summary>Does not act on what it does not know.</summary>

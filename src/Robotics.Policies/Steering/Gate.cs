@@ -125,18 +125,17 @@ internal sealed class EnsembleGate(GateSpec spec, Critic critic, ObservationView
 /// direction.</summary>
 internal sealed class DistanceGate : Gate
 {
-    private readonly float[] _set;      // [N, Do], in those units
+    private readonly float[] _set;      // [N, n], in those units: n is Do, and more with products
     private readonly float[] _inverse;  // [Do]
-    private readonly float[] _point;    // [Do]
+    private readonly float[] _point;    // [n]
     private readonly float[] _scaled;   // [Do], before it is turned
-    private readonly Whitening? _whitening;
+    private readonly IWhitening? _whitening;
 
     public DistanceGate(GateSpec spec, ReadOnlySpan<byte> file, int length, string origin)
         : base(spec)
     {
         _set = Rows(spec.Coreset!, file, length, $"{length} observation elements", origin);
         _inverse = new float[length];
-        _point = new float[length];
         _scaled = new float[length];
         int count = _set.Length / length;
         for (int e = 0; e < length; e++)
@@ -157,13 +156,20 @@ internal sealed class DistanceGate : Gate
             }
         }
 
-        if (spec.Metric == GateMetric.Whitened)
+        _whitening = spec.Metric switch
         {
-            _whitening = new(_set, length);
-            for (int at = 0; at < _set.Length; at += length)
+            GateMetric.Whitened => new Whitening(_set, length),
+            GateMetric.Products => new ProductWhitening(_set, length),
+            _ => null,
+        };
+        _point = new float[_whitening?.Length ?? length];
+        if (_whitening is not null)
+        {
+            float[] scaled = _set;
+            _set = new float[count * _point.Length];
+            for (int n = 0; n < count; n++)
             {
-                _set.AsSpan(at, length).CopyTo(_scaled);
-                _whitening.Apply(_scaled, _set.AsSpan(at, length));
+                _whitening.Apply(scaled.AsSpan(n * length, length), _set.AsSpan(n * _point.Length, _point.Length));
             }
         }
     }
@@ -172,7 +178,7 @@ internal sealed class DistanceGate : Gate
 
     public override double Signal(ReadOnlySpan<float> observation, ReadOnlySpan<float> chunk, PlanResult plan)
     {
-        for (int e = 0; e < _point.Length; e++)
+        for (int e = 0; e < _scaled.Length; e++)
         {
             _scaled[e] = observation[e] * _inverse[e];
         }

@@ -1,15 +1,28 @@
 namespace Robotics.Policies.Steering;
 
+/// <summary>A map of rows, learned from a set, under which everything that is usual has the same size.</summary>
+internal interface IWhitening
+{
+    /// <summary>Elements that a mapped row has.</summary>
+    int Length { get; }
+
+    /// <summary>One row.</summary>
+    /// <param name="x">[n].</param>
+    /// <param name="y">[Length], not the same memory.</param>
+    void Apply(ReadOnlySpan<float> x, Span<float> y);
+}
+
 /// <summary>Turns and stretches a set so that it has deviation 1 in every direction, or less where it hardly varies.</summary>
 /// <remarks>Elements that move together (the corners of a rigid body, two readings of one sensor) leave directions in which the set
 /// has almost no extent; a fault that pulls them apart stands out there and nowhere else.</remarks>
-internal sealed class Whitening
+internal sealed class Whitening : IWhitening
 {
     /// <summary>Least deviation that is stretched to 1, of elements whose own is 1: below it lie rounding and sensor noise.</summary>
     private const double Floor = 0.02;
     private const int Sweeps = 64;
 
-    private readonly float[] _rows; // [n, n]
+    private readonly float[] _rows;        // [n, n]
+    private readonly double[] _deviations; // [n], as they were
     private readonly int _n;
 
     /// <summary>Learns it from rows whose elements have deviation 1.</summary>
@@ -19,11 +32,13 @@ internal sealed class Whitening
     {
         _n = n;
         _rows = new float[n * n];
+        _deviations = new double[n];
         double[,] covariance = Covariance(set, n), vectors = new double[n, n];
         Diagonalize(covariance, vectors);
         for (int r = 0; r < n; r++)
         {
-            double deviation = Math.Max(Math.Sqrt(Math.Max(covariance[r, r], 0)), Floor);
+            _deviations[r] = Math.Sqrt(Math.Max(covariance[r, r], 0));
+            double deviation = Math.Max(_deviations[r], Floor);
             for (int e = 0; e < n; e++)
             {
                 _rows[(r * n) + e] = (float)(vectors[e, r] / deviation);
@@ -31,9 +46,13 @@ internal sealed class Whitening
         }
     }
 
-    /// <summary>One row.</summary>
-    /// <param name="x">[n].</param>
-    /// <param name="y">[n], not the same memory.</param>
+    /// <inheritdoc/>
+    public int Length => _n;
+
+    /// <summary>The deviation that a direction had, of elements whose own is 1.</summary>
+    public double Deviation(int direction) => _deviations[direction];
+
+    /// <inheritdoc/>
     public void Apply(ReadOnlySpan<float> x, Span<float> y)
     {
         for (int r = 0; r < _n; r++)

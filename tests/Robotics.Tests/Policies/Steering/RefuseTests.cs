@@ -54,6 +54,27 @@ public sealed class RefuseTests : IDisposable
         Assert.InRange(((GatedPolicy)tree.Policy).Signals[0], low, high);
     }
 
+    [Theory]
+    [InlineData("whitened", false)]
+    [InlineData("products", true)]
+    public void Distance_Products_SeeAChangeOfSize(string metric, bool seen)
+    {
+        // A marker on a wheel of radius 1: inside the circle no element, and no direction, is unusual.
+        _packages.Denoiser("b", 0.5f, 0.01, "other");
+        float[] set = [.. Enumerable.Range(0, 400).SelectMany(i => new[] { MathF.Cos(i * 0.1f), MathF.Sin(i * 0.1f) })];
+        Gate(1e9, parents: $"{Parents("a", "b")}, 'compose': {{ 'weights': [0.5, 0.5] }}", set: set, words: $", 'metric': '{metric}'");
+        using var tree = _packages.Load("gated");
+        double Signal(float radius)
+        {
+            tree.Policy.Plan([radius * MathF.Cos(0.33f), radius * MathF.Sin(0.33f)], Whenever, new float[Width]);
+            return ((GatedPolicy)tree.Policy).Signals[0];
+        }
+
+        Assert.InRange(Signal(1), 0, 0.1);
+        Assert.Equal(seen, Signal(0.8f) > 5);
+        Assert.InRange(Signal(0.8f), 0.1, 100);
+    }
+
     [Fact]
     public void Tick_WhenAGateRefuses_TheRobotHolds()
     {
