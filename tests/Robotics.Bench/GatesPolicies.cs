@@ -117,11 +117,11 @@ internal sealed class GatesPolicies : IDisposable
         }
     }
 
-    /// <summary>A flow, as the card says: three layers of 256, batches of 256.</summary>
-    public static Network Train(float[] seen, float[] chunks, int size, ulong seed, int updates)
+    /// <summary>A flow of three layers, in batches of 256.</summary>
+    public static Network Train(float[] seen, float[] chunks, int size, ulong seed, int width, int updates)
     {
         var network = new Network(
-            new ResidualMlp { Horizon = Horizon, ActionSize = 2, ConditionSize = size, Width = 256, Layers = 3, Time = TimeSignal.Continuous, TimeScale = 100 }, seed);
+            new ResidualMlp { Horizon = Horizon, ActionSize = 2, ConditionSize = size, Width = width, Layers = 3, Time = TimeSignal.Continuous, TimeScale = 100 }, seed);
         using (network)
         {
             var data = new ChunkSet(seen, chunks, null, size, Horizon, 2, "gates");

@@ -6,10 +6,12 @@ using Robotics.Routes;
 
 namespace Robotics.Tests.Control.Routing;
 
-/// <summary>Goes straight to the current target at 1 m/s, whatever lies in between.</summary>
-internal sealed class Beeline(int rows = 4) : IPolicy
+/// <summary>Goes straight to the current target at full speed, whatever lies in between, and on to the next one.</summary>
+/// <param name="step">m that full speed makes in a row.</param>
+/// <param name="next">Where in the observation the next target begins.</param>
+internal sealed class Beeline(float step = 0.05f, int next = 2) : IPolicy
 {
-    public PolicySpec Spec { get; } = new("beeline", [new("policy", 0, 6)], rows, 2, TimeSpan.FromMilliseconds(50));
+    public PolicySpec Spec { get; } = new("beeline", [new("policy", 0, 6)], 4, 2, TimeSpan.FromMilliseconds(50));
 
     public string? LastFault => null;
 
@@ -32,10 +34,13 @@ internal sealed class Beeline(int rows = 4) : IPolicy
         }
 
         var way = new Vector2(observation[0], observation[1]);
-        way = way.Length() > 0.05f ? way / way.Length() : way / 0.05f;
-        for (int i = 0; i < chunk.Length; i++)
+        var then = new Vector2(observation[next], observation[next + 1]);
+        for (int row = 0; row < chunk.Length / 2; row++)
         {
-            chunk[i] = way[i % 2];
+            way = way.Length() < step / 2 ? then : way;
+            var go = way.Length() > step ? way / way.Length() : way / step;
+            (chunk[2 * row], chunk[(2 * row) + 1]) = (go.X, go.Y);
+            (way, then) = (way - (step * go), then - (step * go));
         }
 
         return new(PlanStatus.Planned, 1);
