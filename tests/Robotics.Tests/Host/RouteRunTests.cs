@@ -45,7 +45,7 @@ public sealed class RouteRunTests
         var (code, output, _) = RoboticsProcess.Run("run", Package(folder), "--robot", "sim:gates", "--route", folder.At("route.ndjson"), "--duration", "2", "--lock-step", "--record", record);
         Assert.Equal(1, code);
         Assert.Contains("row 1 target_m[0] is 30, the robot reaches -2.5 to 2.5 m", output, StringComparison.Ordinal);
-        Assert.Contains("route rejected", output, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("holding: Armed to Holding: the check refused the route", output, StringComparison.Ordinal);
         using var reader = new EpisodeReader(record);
         Assert.All(reader.Ticks(), tick => Assert.Empty(tick.Sent));
         Assert.Contains(reader.Events(), happened => happened.Reason == HoldReason.RouteRejected);
