@@ -3,6 +3,7 @@ using Robotics.Control;
 using Robotics.Observations;
 using Robotics.Packages;
 using Robotics.Routes;
+using Robotics.Safety;
 
 namespace Robotics.Tests.Control.Routing;
 
@@ -65,6 +66,58 @@ internal sealed class ListedRoutes(params RouteTable?[] answers) : IRoutePlanner
     }
 }
 
+/// <summary>A point on two slides that moves as it is told, and can be put elsewhere.</summary>
+internal sealed class PointRobot(RobotSpec spec, TimeSpan period, TimeProvider clock) : IRobot
+{
+    private readonly float[] _signals = new float[spec.Layout.Length];
+    private readonly float[] _speed = new float[2]; // m/s
+    private ulong _sequence, _applied;
+
+    public RobotSpec Spec => spec;
+
+    public LinkStatus Link => LinkStatus.Direct;
+
+    public ReadOnlySpan<float> Signals => _signals;
+
+    public bool Holds { get; private set; } = true;
+
+    public void Place(float x, float y) => (_signals[0], _signals[1]) = (x, y);
+
+    public void Step()
+    {
+        for (int axis = 0; axis < 2 && !Holds; axis++)
+        {
+            _signals[axis] += _speed[axis] * (float)period.TotalSeconds;
+        }
+    }
+
+    public Task ClaimAsync(CommandMode mode, CancellationToken cancellation) => Task.CompletedTask;
+
+    public Task ReleaseAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public ReadStatus Read(Observation into)
+    {
+        var now = MonotonicTime.Now(clock);
+        _signals.CopyTo(into.Signals, 0);
+        (into.Sequence, into.MeasuredAt, into.MeasuredAtLocal, into.ReceivedAt, into.AppliedCommand) = (++_sequence, now, now, now, _applied);
+        into.Mode = Holds ? RobotMode.Holding : RobotMode.Active;
+        return ReadStatus.Fresh;
+    }
+
+    public void Send(in SafeCommand command)
+    {
+        Holds = command.IsHold;
+        _applied = command.Stamp.Sequence;
+        command.Target.CopyTo(_speed);
+    }
+
+    public void EmergencyStop() => Holds = true;
+
+    public void Dispose()
+    {
+    }
+}
+
 /// <summary>A point on two slides under velocities, a policy that follows routes, loop and desk in lock-step.</summary>
 internal sealed class RouteRig : IDisposable
 {
@@ -107,7 +160,7 @@ internal sealed class RouteRig : IDisposable
             Action = new() { Kind = [TargetKind.Velocity], Rows = 4 },
             Timing = new() { PeriodMs = 50, ActAfterMs = 1 },
         };
-        Robot = new KinematicRobot(s_robot, Period, Clock);
+        Robot = new PointRobot(s_robot, Period, Clock);
         Recorder = record?.Invoke(this);
         Loop = new ControlLoop(Manifest, Robot, Policy, new ObservationAssembler(Manifest, s_robot), new ActionMap(Manifest, s_robot),
             new() { Planner = PlannerMode.Inline }, Clock, Recorder);
@@ -124,7 +177,7 @@ internal sealed class RouteRig : IDisposable
 
     public Beeline Policy { get; } = new();
 
-    public KinematicRobot Robot { get; }
+    public PointRobot Robot { get; }
 
     public Recorder? Recorder { get; }
 
@@ -141,12 +194,7 @@ internal sealed class RouteRig : IDisposable
     public static RouteTable Table(params (float X, float Y)[] targets) =>
         new([.. targets.Select(at => new RouteRow("move", new(at.X, at.Y, 0), 0.05f, 4))], "code", Route);
 
-    public void Place(float x, float y)
-    {
-        float[] signals = Robot.Signals.ToArray();
-        (signals[0], signals[1]) = (x, y);
-        Robot.Place(signals);
-    }
+    public void Place(float x, float y) => Robot.Place(x, y);
 
     public void Step(int ticks = 1, bool attend = true)
     {
@@ -159,7 +207,7 @@ internal sealed class RouteRig : IDisposable
 
             Loop.Tick(MonotonicTime.Now(Clock));
             Moved += Robot.Holds ? 0 : 1;
-            Robot.Advance();
+            Robot.Step();
             Clock.Advance(Period);
             Recorder?.Drain();
         }
