@@ -18,7 +18,7 @@ namespace Robotics.Bench;
 /// </remarks>
 internal sealed class DetourGates : IBenchmark
 {
-    private const int Seeds = 3, Ticks = 72;
+    private const int Seeds = 3, Ticks = 72, Demonstrations = 2000, Width = 64, Updates = 2500;
     private const ulong JudgedStart = 100_000, PilotStart = 900_000, PilotSeed = 100;
     private const double ClockSlack = 1.1;
 
@@ -45,7 +45,7 @@ internal sealed class DetourGates : IBenchmark
         TorchSharp.torch.set_num_threads(1);
         using var policies = new GatesPolicies();
         bool pilot = args is ["--pilot"];
-        int runs = pilot ? 200 : 500;
+        int runs = pilot ? 100 : 500;
         ulong[] seeds = pilot ? [PilotSeed] : [.. Enumerable.Range(1, Seeds).Select(seed => (ulong)seed)];
         ulong first = pilot ? PilotStart : JudgedStart;
         var scores = new Dictionary<(Mode, double), List<Score>>();
@@ -53,11 +53,12 @@ internal sealed class DetourGates : IBenchmark
         foreach (ulong seed in seeds)
         {
             long began = Stopwatch.GetTimestamp();
-            Prepare(policies, seed, 2000, 3000);
+            Prepare(policies, seed);
             Console.Error.WriteLine(FormattableString.Invariant($"seed {seed} trained: {Stopwatch.GetElapsedTime(began).TotalSeconds:F0} s"));
             foreach (var mode in Enum.GetValues<Mode>())
             {
-                foreach (double kick in s_kicks)
+                // What stage 2 adds to rows that merely wait for being achieved is asked at the hardest kick alone.
+                foreach (double kick in s_kicks.Where(kick => mode != Mode.Tolerance || kick == s_kicks[^1]))
                 {
                     var score = Judge(policies, mode, kick, runs, first);
                     scores.TryAdd((mode, kick), []);
@@ -80,11 +81,11 @@ internal sealed class DetourGates : IBenchmark
         return holds ? 0 : 1;
     }
 
-    private static void Prepare(GatesPolicies policies, ulong seed, int demonstrations, int updates)
+    private static void Prepare(GatesPolicies policies, ulong seed)
     {
-        var shown = GatesPolicies.Demonstrate(seed, demonstrations);
-        using var whole = GatesPolicies.Train(shown.Whole, shown.Chunks, 8, (10 * seed) + 1, updates);
-        using var rows = GatesPolicies.Train(shown.Rows, shown.Chunks, 4, (10 * seed) + 2, updates);
+        var shown = GatesPolicies.Demonstrate(seed, Demonstrations);
+        using var whole = GatesPolicies.Train(shown.Whole, shown.Chunks, 8, (10 * seed) + 1, Width, Updates);
+        using var rows = GatesPolicies.Train(shown.Rows, shown.Chunks, 4, (10 * seed) + 2, Width, Updates);
         policies.Whole("monolithic", whole);
         policies.Rows("anchoring", rows, s_anchoring);
         policies.Rows("plain", rows, s_plain);
@@ -255,13 +256,13 @@ internal sealed class DetourGates : IBenchmark
     {
         string[] cards = [".272 / .200 / .182", ".872 / .816 / .744", "not measured", "1.000 / 1.000 / 1.000"];
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Both gates and the goal passed within {Ticks} ticks; {runs} starts from seed {JudgedStart}, one sideways kick of so many m between ticks 6 and 30, {Seeds} training seeds (each figure one of them). Flow of 3 x 256, 3000 updates of 256 on 2000 demonstrations (a push of up to 0.7 m in half of them), Euler 5, chunks of {GatesPolicies.Horizon}, {GatesPolicies.Executed} executed. The recipe was fixed on other seeds and starts (`--pilot`). One standard error is at most 0.022.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"Both gates and the goal passed within {Ticks} ticks; {runs} starts from seed {JudgedStart}, one sideways kick of so many m between ticks 6 and 30, {Seeds} training seeds (each figure one of them). Flow of 3 x {Width} (the card: 3 x 256), {Updates} (3000) updates of {GatesPolicies.Batch} on {Demonstrations} demonstrations (a push of up to 0.7 m in half of them), Euler 5, chunks of {GatesPolicies.Horizon}, {GatesPolicies.Executed} executed. The recipe was fixed on other seeds and starts (`--pilot`). One standard error is at most 0.022.");
         text.AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"| execution | card, kick 0 / .3 / .6 | {string.Join(" | ", s_kicks.Select(kick => $"kick {kick.ToString(CultureInfo.InvariantCulture)}"))} |");
         text.AppendLine("|---|---|---|---|---|");
         foreach (var mode in Enum.GetValues<Mode>())
         {
-            text.AppendLine(CultureInfo.InvariantCulture, $"| {Words(mode)} | {cards[(int)mode]} | {string.Join(" | ", s_kicks.Select(kick => string.Join(", ", scores[(mode, kick)].Select(score => score.Passed.ToString("F3", CultureInfo.InvariantCulture)))))} |");
+            text.AppendLine(CultureInfo.InvariantCulture, $"| {Words(mode)} | {cards[(int)mode]} | {string.Join(" | ", s_kicks.Select(kick => string.Join(", ", scores.GetValueOrDefault((mode, kick), []).Select(score => score.Passed.ToString("F3", CultureInfo.InvariantCulture)))))} |");
         }
 
         text.AppendLine(CultureInfo.InvariantCulture, $"| replans a run, with re-anchoring | 0 at kick 0 (target) | {string.Join(" | ", s_kicks.Select(kick => string.Join(", ", scores[(Mode.Anchoring, kick)].Select(score => score.Replans.ToString("F3", CultureInfo.InvariantCulture)))))} |");

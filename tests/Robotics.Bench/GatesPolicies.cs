@@ -16,7 +16,7 @@ namespace Robotics.Bench;
 /// <summary>Policies for the gates, trained from the same demonstrations: one that sees the whole scene, one that sees two rows.</summary>
 internal sealed class GatesPolicies : IDisposable
 {
-    public const int Horizon = 8, Executed = 4;
+    public const int Horizon = 8, Executed = 4, Batch = 128;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("robotics-gates-").FullName;
 
@@ -117,16 +117,16 @@ internal sealed class GatesPolicies : IDisposable
         }
     }
 
-    /// <summary>A flow, as the card says: three layers of 256, batches of 256.</summary>
-    public static Network Train(float[] seen, float[] chunks, int size, ulong seed, int updates)
+    /// <summary>A flow of three layers.</summary>
+    public static Network Train(float[] seen, float[] chunks, int size, ulong seed, int width, int updates)
     {
         var network = new Network(
-            new ResidualMlp { Horizon = Horizon, ActionSize = 2, ConditionSize = size, Width = 256, Layers = 3, Time = TimeSignal.Continuous, TimeScale = 100 }, seed);
+            new ResidualMlp { Horizon = Horizon, ActionSize = 2, ConditionSize = size, Width = width, Layers = 3, Time = TimeSignal.Continuous, TimeScale = 100 }, seed);
         using (network)
         {
             var data = new ChunkSet(seen, chunks, null, size, Horizon, 2, "gates");
             using var trainer = new Trainer(new FlowMatching(network, FlowTime.Beta), data,
-                new TrainingOptions { Steps = updates, Batch = 256, LearningRate = 1e-3, LogEvery = 1000, CheckpointEvery = updates, Seed = seed }, folder: null);
+                new TrainingOptions { Steps = updates, Batch = Batch, LearningRate = 2e-3, LogEvery = 1000, CheckpointEvery = updates, Seed = seed }, folder: null);
             trainer.Run();
             return trainer.Averaged();
         }

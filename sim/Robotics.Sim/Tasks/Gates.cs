@@ -88,7 +88,7 @@ public sealed class Gates : ILearningTask
     /// <summary>Reads the marks that are left and writes them down.</summary>
     private sealed class Planner : IRoutePlanner
     {
-        private const float Tolerance = 0.1f, Timeout = 3; // nearer than the gate asks for, so that a row achieved is a gate passed
+        private const float Timeout = 3; // s; straight on it takes less than one
 
         public string Name => "the gates' own planner";
 
@@ -98,7 +98,7 @@ public sealed class Gates : ILearningTask
             for (int mark = Passed(request.Signals); mark < Marks; mark++)
             {
                 var (x, y) = Mark(request.Signals, mark);
-                rows.Add(new(spec.Verbs[0], new(x, y, 0), Tolerance, Timeout));
+                rows.Add(new(spec.Verbs[0], new(x, y, 0), Radius, Timeout));
             }
 
             return rows.Count == 0 ? null : new RouteTable(rows, Name, spec);

@@ -8,7 +8,7 @@ namespace Robotics.Control;
 /// <summary>Plays a route before anything moves: the whole runtime, with a policy of its own, on a <see cref="KinematicRobot"/> that
 /// starts where the real one is (stage 1 of Spatial Policy).</summary>
 /// <remarks>What it cannot foresee is what the model leaves out: dynamics, delay, contact. Owner: one thread, not the loop's.</remarks>
-public sealed class RouteRehearsal
+public sealed partial class RouteRehearsal
 {
     private const int Spare = 20; // ticks for arming and the first plan
 

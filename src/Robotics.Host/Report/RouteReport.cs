@@ -48,11 +48,11 @@ internal static class RouteReport
         Picture(page, run);
         if (run.RouteRow.Rows > 0)
         {
-            page.Chart("Current row", "", run.RouteRow.Times(), [new("row", "sent", run.RouteRow.Values(0))]);
+            page.Chart("Current row; one more than there are once all are achieved", "", run.RouteRow.Times(), [new("row", "sent", run.RouteRow.Values(0))]);
         }
 
         page.Table(["s", "Route", "What", "Row", "Text"], run.Routes.Take(MostRows).Select(note => (string[])
-            [Number(run.Seconds(note.Time), "0.000"), $"{note.Route}", Words.Of(note.Kind), note.Kind is RouteNoteKind.Accepted or RouteNoteKind.Rejected or RouteNoteKind.Asked ? "" : $"{note.Row + 1}", note.Text]), numeric: 5);
+            [Number(run.Seconds(note.Time), "0.000"), $"{note.Route}", Words.Of(note.Kind), note.Kind is RouteNoteKind.Accepted or RouteNoteKind.Rejected or RouteNoteKind.Asked ? "" : $"{note.Row + (note.Kind == RouteNoteKind.Advanced ? 0 : 1)}", note.Text]), numeric: 5);
         page.EndSection();
     }
 

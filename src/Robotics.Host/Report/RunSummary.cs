@@ -136,7 +136,7 @@ public sealed class RunSummary
     public static RunSummary Of(EpisodeReader reader)
     {
         ArgumentNullException.ThrowIfNull(reader);
-        var summary = new RunSummary(reader) { Events = [.. reader.Events()], Routes = [.. reader.Routes()] };
+        var summary = new RunSummary(reader) { Events = [.. reader.Events()], Routes = [.. reader.Routes().OrderBy(note => note.Time)] };
         summary.ReadTicks(reader);
         summary.ReadPlans(reader);
         summary.ReadLinks(reader);

@@ -47,6 +47,28 @@ public sealed class PolicyPackageTests
     }
 
     [Fact]
+    public void Parse_OfARoute_TakesDefaultsAndKnowsItsTerms()
+    {
+        var policy = PolicyPackage.Parse(Minimal(""", "route": { "position": { "signal": "joint.position" } }""", """{ "name": "obs", "terms": [{ "name": "to", "kind": "route_target", "select": [0, 1] }] }"""), "p");
+        Assert.Equal((0.15f, 0.075f, 20, 0.3, 10.0), (policy.Route!.DeviationEnterM, policy.Route.DeviationExitM, policy.Route.ProgressTicks, policy.Route.ReplanGapS, policy.Route.MaxAgeS));
+        Assert.Equal(["move"], policy.Route.Verbs);
+        Assert.Equal((0.01f, (bool?)null, (string?)null), (policy.Route.ProgressM, policy.Route.Rehearse, policy.Route.File));
+    }
+
+    [Theory]
+    [InlineData("", "route_target", "observations[0].terms[0] is a route_target term, which needs a 'route' section that says where the robot is")]
+    [InlineData(""", "route": { "position": { "signal": "p" }, "deviation_exit_m": 0.2 }""", "route_next", "route.deviation_exit_m is 0.2, expected less than route.deviation_enter_m 0.15")]
+    [InlineData(""", "route": { "position": { "signal": "p" }, "file": "r.ndjson" }""", "route_verb", "route.file is 'r.ndjson', which 'files' does not list")]
+    [InlineData(""", "route": { "position": { "signal": "p" }, "verbs": ["a", "a"] }""", "route_verb", "route.verbs has the same entry twice: a, a")]
+    [InlineData(""", "route": { "position": { "signal": "p" }, "replan_gap_s": 0.1 }""", "route_verb", "route.replan_gap_s is 0.1, expected 0.3 to 60")]
+    [InlineData(""", "route": { "position": { "signal": "p" }, "keep_out": [{ "name": "post", "lower_m": [0, 1, 0], "upper_m": [1, 0, 1] }] }""", "route_verb", "route.keep_out[0] has lower 1 above upper 0 m at axis 1")]
+    public void Parse_WhenTheRouteIsWrong_SaysWhat(string route, string kind, string expected)
+    {
+        var wrong = Assert.Throws<ConfigException>(() => PolicyPackage.Parse(Minimal(route, $$"""{ "name": "obs", "terms": [{ "name": "to", "kind": "{{kind}}" }] }"""), "p"));
+        Assert.Contains(wrong.Problems, problem => problem.StartsWith(expected, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Parse_WhenNamesReferToNothing_ReportsAllAtOnce()
     {
         string json = Minimal(observations: """

@@ -3,13 +3,16 @@ using Robotics.Control;
 using Robotics.Observations;
 using Robotics.Packages;
 using Robotics.Routes;
+using Robotics.Safety;
 
 namespace Robotics.Tests.Control.Routing;
 
-/// <summary>Goes straight to the current target at 1 m/s, whatever lies in between.</summary>
-internal sealed class Beeline(int rows = 4) : IPolicy
+/// <summary>Goes straight to the current target at full speed, whatever lies in between, and on to the next one.</summary>
+/// <param name="step">m that full speed makes in a row.</param>
+/// <param name="next">Where in the observation the next target begins.</param>
+internal sealed class Beeline(float step = 0.05f, int next = 2) : IPolicy
 {
-    public PolicySpec Spec { get; } = new("beeline", [new("policy", 0, 6)], rows, 2, TimeSpan.FromMilliseconds(50));
+    public PolicySpec Spec { get; } = new("beeline", [new("policy", 0, 6)], 4, 2, TimeSpan.FromMilliseconds(50));
 
     public string? LastFault => null;
 
@@ -32,10 +35,13 @@ internal sealed class Beeline(int rows = 4) : IPolicy
         }
 
         var way = new Vector2(observation[0], observation[1]);
-        way = way.Length() > 0.05f ? way / way.Length() : way / 0.05f;
-        for (int i = 0; i < chunk.Length; i++)
+        var then = new Vector2(observation[next], observation[next + 1]);
+        for (int row = 0; row < chunk.Length / 2; row++)
         {
-            chunk[i] = way[i % 2];
+            way = way.Length() < step / 2 ? then : way;
+            var go = way.Length() > step ? way / way.Length() : way / step;
+            (chunk[2 * row], chunk[(2 * row) + 1]) = (go.X, go.Y);
+            (way, then) = (way - (step * go), then - (step * go));
         }
 
         return new(PlanStatus.Planned, 1);
@@ -57,6 +63,58 @@ internal sealed class ListedRoutes(params RouteTable?[] answers) : IRoutePlanner
     {
         Asked.Add((request.Reason, request.Text, request.Attempt));
         return Asked.Count <= answers.Length ? answers[Asked.Count - 1] : answers[^1];
+    }
+}
+
+/// <summary>A point on two slides that moves as it is told, and can be put elsewhere.</summary>
+internal sealed class PointRobot(RobotSpec spec, TimeSpan period, TimeProvider clock) : IRobot
+{
+    private readonly float[] _signals = new float[spec.Layout.Length];
+    private readonly float[] _speed = new float[2]; // m/s
+    private ulong _sequence, _applied;
+
+    public RobotSpec Spec => spec;
+
+    public LinkStatus Link => LinkStatus.Direct;
+
+    public ReadOnlySpan<float> Signals => _signals;
+
+    public bool Holds { get; private set; } = true;
+
+    public void Place(float x, float y) => (_signals[0], _signals[1]) = (x, y);
+
+    public void Step()
+    {
+        for (int axis = 0; axis < 2 && !Holds; axis++)
+        {
+            _signals[axis] += _speed[axis] * (float)period.TotalSeconds;
+        }
+    }
+
+    public Task ClaimAsync(CommandMode mode, CancellationToken cancellation) => Task.CompletedTask;
+
+    public Task ReleaseAsync(CancellationToken cancellation) => Task.CompletedTask;
+
+    public ReadStatus Read(Observation into)
+    {
+        var now = MonotonicTime.Now(clock);
+        _signals.CopyTo(into.Signals, 0);
+        (into.Sequence, into.MeasuredAt, into.MeasuredAtLocal, into.ReceivedAt, into.AppliedCommand) = (++_sequence, now, now, now, _applied);
+        into.Mode = Holds ? RobotMode.Holding : RobotMode.Active;
+        return ReadStatus.Fresh;
+    }
+
+    public void Send(in SafeCommand command)
+    {
+        Holds = command.IsHold;
+        _applied = command.Stamp.Sequence;
+        command.Target.CopyTo(_speed);
+    }
+
+    public void EmergencyStop() => Holds = true;
+
+    public void Dispose()
+    {
     }
 }
 
@@ -102,7 +160,7 @@ internal sealed class RouteRig : IDisposable
             Action = new() { Kind = [TargetKind.Velocity], Rows = 4 },
             Timing = new() { PeriodMs = 50, ActAfterMs = 1 },
         };
-        Robot = new KinematicRobot(s_robot, Period, Clock);
+        Robot = new PointRobot(s_robot, Period, Clock);
         Recorder = record?.Invoke(this);
         Loop = new ControlLoop(Manifest, Robot, Policy, new ObservationAssembler(Manifest, s_robot), new ActionMap(Manifest, s_robot),
             new() { Planner = PlannerMode.Inline }, Clock, Recorder);
@@ -119,7 +177,7 @@ internal sealed class RouteRig : IDisposable
 
     public Beeline Policy { get; } = new();
 
-    public KinematicRobot Robot { get; }
+    public PointRobot Robot { get; }
 
     public Recorder? Recorder { get; }
 
@@ -136,12 +194,7 @@ internal sealed class RouteRig : IDisposable
     public static RouteTable Table(params (float X, float Y)[] targets) =>
         new([.. targets.Select(at => new RouteRow("move", new(at.X, at.Y, 0), 0.05f, 4))], "code", Route);
 
-    public void Place(float x, float y)
-    {
-        float[] signals = Robot.Signals.ToArray();
-        (signals[0], signals[1]) = (x, y);
-        Robot.Place(signals);
-    }
+    public void Place(float x, float y) => Robot.Place(x, y);
 
     public void Step(int ticks = 1, bool attend = true)
     {
@@ -154,7 +207,7 @@ internal sealed class RouteRig : IDisposable
 
             Loop.Tick(MonotonicTime.Now(Clock));
             Moved += Robot.Holds ? 0 : 1;
-            Robot.Advance();
+            Robot.Step();
             Clock.Advance(Period);
             Recorder?.Drain();
         }
