@@ -18,7 +18,7 @@ namespace Robotics.Bench;
 internal sealed class DetourPlanning : IBenchmark
 {
     private const int Situations = 300, Demonstrations = 2000, Rollouts = 4000, HeldOut = 1000;
-    private const int Updates = 4000, Batch = 128;
+    private const int Updates = 3000, Batch = 128;
     private const double Rate = 2e-3;
 
     // Steps, candidates, and what the card measured: single, by joint value, planned, oracle.
@@ -36,8 +36,12 @@ internal sealed class DetourPlanning : IBenchmark
     {
         if (args is ["--pilot"])
         {
-            using var pilot = JointRecipe.Train(JointRecipe.Data(Demonstrations, Rollouts, 100, out _, out double share), Updates, Batch, Rate, 100);
-            Console.WriteLine(FormattableString.Invariant($"{share:F3} of the rollouts valid; {JointRecipe.Score(pilot, JointRecipe.Sampler(5, 8), DetourRecipe.Observations(Situations, 77), 7)}; {Known(pilot, 200)}"));
+            foreach (int updates in (int[])[1000, 1500, 2000, 3000])
+            {
+                using var pilot = JointRecipe.Train(JointRecipe.Data(Demonstrations, Rollouts, 100, out _, out double share), updates, Batch, Rate, 100);
+                Console.WriteLine(FormattableString.Invariant($"{updates} updates: {share:F3} of the rollouts valid; {JointRecipe.Score(pilot, JointRecipe.Sampler(5, 8), DetourRecipe.Observations(Situations, 77), 7)}; {Known(pilot, 200)}"));
+            }
+
             return 0;
         }
 

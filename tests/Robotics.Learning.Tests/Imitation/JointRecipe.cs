@@ -93,7 +93,7 @@ internal static class JointRecipe
     // Bent by up to its own size, drifting off its goal, and shaken.
     private static void Disturb(SeededRandom random, ReadOnlySpan<float> observation, Span<float> chunk)
     {
-        double bend = random.NextDouble(0.2, 1.4), shake = 0.06 * random.NextDouble(), drift = 0.12 * random.NextGaussian();
+        double bend = random.NextDouble(0, 1.5), shake = 0.12 * random.NextDouble(), drift = 0.2 * random.NextGaussian();
         for (int k = 0; k < Detour.Rows; k++)
         {
             double along = k / (Detour.Rows - 1.0), line = observation[1] * along / Detour.Scale;
