@@ -41,8 +41,8 @@ internal sealed class PushTRuns
 
     public static string[] Train(string method, ulong seed) => method == "joint"
         ? [
-            "train", "joint", "--data", "data/push-t", "--rollouts", .. CollectRollouts.Select(arguments => arguments[^1]), "--outcome", "block",
-            "--width", "256", "--layers", "3", "--batch", "128", "--steps", "12000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed),
+            "train", "joint", "--data", "data/push-t", "--rollouts", .. CollectRollouts.Select(arguments => arguments[^1]), "--outcome", "0.x", "0.y", "2.x", "2.y",
+            "--width", "256", "--layers", "3", "--batch", "128", "--learning-rate", "2e-3", "--steps", "12000", "--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed),
         ]
         : method is "weak" or "pose"
         ? [
