@@ -219,7 +219,7 @@ internal abstract class ChunkSampler
         bool planned = Calls >= _minCalls || Left(deadline, now) > 0;
         if (planned)
         {
-            Calls += Judge(deadline, start);
+            Calls += Judge(deadline, now, start);
         }
 
         return planned;
@@ -273,8 +273,9 @@ internal abstract class ChunkSampler
 
     /// <summary>Looks at the plans in hand before one is chosen, where there is time for it; gives the calls it made.</summary>
     /// <param name="deadline">When the plan is worthless.</param>
+    /// <param name="now">When sampling ended.</param>
     /// <param name="start">As for <see cref="Run"/>.</param>
-    protected virtual int Judge(MonotonicTime deadline, ReadOnlySpan<float> start) => 0;
+    protected virtual int Judge(MonotonicTime deadline, MonotonicTime now, ReadOnlySpan<float> start) => 0;
 
     /// <summary>Asks the network about the sample, and pulls its answer to the chunk in execution where that is asked for.</summary>
     protected void Ask(in StepPoint at)

@@ -78,7 +78,7 @@ internal sealed class JointSampler : VelocitySampler
         return best;
     }
 
-    protected override int Judge(MonotonicTime deadline, ReadOnlySpan<float> start)
+    protected override int Judge(MonotonicTime deadline, MonotonicTime now, ReadOnlySpan<float> start)
     {
         _judged = false;
         int count = Network.Candidates, calls = 0;
@@ -89,7 +89,7 @@ internal sealed class JointSampler : VelocitySampler
 
         if (_joint.Selection == JointSelection.Planned)
         {
-            if (_stages.Length == 0 || !Run(0, deadline, start, ref calls) || !Run(1, deadline, start, ref calls))
+            if (_stages.Length == 0 || !Run(0, deadline, start, ref now, ref calls) || !Run(1, deadline, start, ref now, ref calls))
             {
                 return calls;
             }
@@ -111,10 +111,9 @@ internal sealed class JointSampler : VelocitySampler
     }
 
     // One stage, unless it and those after it do not fit any more.
-    private bool Run(int at, MonotonicTime deadline, ReadOnlySpan<float> start, ref int calls)
+    private bool Run(int at, MonotonicTime deadline, ReadOnlySpan<float> start, ref MonotonicTime now, ref int calls)
     {
         var stage = _stages[at];
-        var now = MonotonicTime.Now(Clock);
         if (!Fits(at, 0, deadline, now))
         {
             Array.ForEach(_stages, each => each.Cost.Forget());

@@ -91,7 +91,7 @@ public sealed class JointPolicyTests
         Assert.Equal(PlanStatus.Refused, policy.Plan([float.NaN], Whenever, new float[Horizon]).Status);
     }
 
-    // Every look at this clock costs 1 ms: two before the first call, one per call, one before each stage, one at the end.
+    // Every look at this clock costs 1 ms: two before the first call, one per call, one at the end.
     [Theory]
     [InlineData(40, PlanStatus.Planned, 4, true)]   // time for all
     [InlineData(7, PlanStatus.Planned, 2, false)]   // the chunks are there, what they lead to does not fit any more: the first one
