@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Robotics.Episodes;
-using Robotics.Host.Report;
 using Robotics.Tests.Policies;
 
 namespace Robotics.Tests.Host;
