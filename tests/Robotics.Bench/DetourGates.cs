@@ -14,8 +14,9 @@ namespace Robotics.Bench;
 /// <remarks>
 /// The recipe is not the judged seeds' and starts': a first one (pushes of up to 0.7 m in half of the demonstrations, 2500 updates) was
 /// tried on training seed 100 and starts from 900,000 on, where re-anchoring passed 0.96, 0.81 and 0.69 at the three kicks; pushes and
-/// updates were then raised, and seeds 1 to 3 on starts from 100,000 on are judged with what stands here. "By the clock" is a planner that writes the rows that are left whenever a row's time is over: its length at
-/// full speed and a tenth more; the follower itself is kept from advancing and from anchoring.
+/// updates were then raised, and seeds 1 to 3 on starts from 100,000 on are judged with what stands here. "By the clock" is a planner
+/// that writes the rows that are left whenever a row's time is over: its length at full speed and a tenth more; the follower itself is
+/// kept from advancing and from anchoring.
 /// </remarks>
 internal sealed class DetourGates : IBenchmark
 {
