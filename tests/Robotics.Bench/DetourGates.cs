@@ -12,13 +12,15 @@ namespace Robotics.Bench;
 
 /// <summary>Rows of targets that a policy follows, on the gates: card 7. Everything through packages, the control loop and its desk.</summary>
 /// <remarks>
-/// The recipe (demonstrations, updates, tolerances) was fixed on training seed 100 and starts from 900,000 on; judged are seeds 1 to 3 on
-/// starts from 100,000 on. "By the clock" is a planner that writes the rows that are left whenever a row's time is over: its length at
-/// full speed and a tenth more; the follower itself is kept from advancing and from anchoring.
+/// The recipe is not the judged seeds' and starts': a first one (pushes of up to 0.7 m in half of the demonstrations, 2500 updates) was
+/// tried on training seed 100 and starts from 900,000 on, where re-anchoring passed 0.96, 0.81 and 0.69 at the three kicks; pushes and
+/// updates were then raised, and seeds 1 to 3 on starts from 100,000 on are judged with what stands here. "By the clock" is a planner
+/// that writes the rows that are left whenever a row's time is over: its length at full speed and a tenth more; the follower itself is
+/// kept from advancing and from anchoring.
 /// </remarks>
 internal sealed class DetourGates : IBenchmark
 {
-    private const int Seeds = 3, Ticks = 72, Demonstrations = 2000, Width = 64, Updates = 2500;
+    private const int Seeds = 3, Ticks = 72, Demonstrations = 2000, Width = 64, Updates = 5000;
     private const ulong JudgedStart = 100_000, PilotStart = 900_000, PilotSeed = 100;
     private const double ClockSlack = 1.1;
 
@@ -256,7 +258,7 @@ internal sealed class DetourGates : IBenchmark
     {
         string[] cards = [".272 / .200 / .182", ".872 / .816 / .744", "not measured", "1.000 / 1.000 / 1.000"];
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"Both gates and the goal passed within {Ticks} ticks; {runs} starts from seed {JudgedStart}, one sideways kick of so many m between ticks 6 and 30, {Seeds} training seeds (each figure one of them). Flow of 3 x {Width} (the card: 3 x 256), {Updates} (3000) updates of {GatesPolicies.Batch} on {Demonstrations} demonstrations (a push of up to 0.7 m in half of them), Euler 5, chunks of {GatesPolicies.Horizon}, {GatesPolicies.Executed} executed. The recipe was fixed on other seeds and starts (`--pilot`). One standard error is at most 0.022.");
+        text.AppendLine(CultureInfo.InvariantCulture, $"Both gates and the goal passed within {Ticks} ticks; {runs} starts from seed {JudgedStart}, one sideways kick of so many m between ticks 6 and 30, {Seeds} training seeds (each figure one of them). Flow of 3 x {Width} (the card: 3 x 256), {Updates} (3000) updates of {GatesPolicies.Batch} on {Demonstrations} demonstrations (a push of up to {GatesPolicies.Push} m in each), Euler 5, chunks of {GatesPolicies.Horizon}, {GatesPolicies.Executed} executed. A first recipe with fewer pushes and 2500 updates gave, on other seeds and starts (`--pilot`), .96 / .81 / .69 with re-anchoring; this one was judged once. One standard error is at most 0.022.");
         text.AppendLine();
         text.AppendLine(CultureInfo.InvariantCulture, $"| execution | card, kick 0 / .3 / .6 | {string.Join(" | ", s_kicks.Select(kick => $"kick {kick.ToString(CultureInfo.InvariantCulture)}"))} |");
         text.AppendLine("|---|---|---|---|---|");

@@ -18,6 +18,9 @@ internal sealed class GatesPolicies : IDisposable
 {
     public const int Horizon = 8, Executed = 4, Batch = 128;
 
+    /// <summary>m that demonstrators are pushed aside at most.</summary>
+    public const double Push = 0.9;
+
     private readonly string _folder = Directory.CreateTempSubdirectory("robotics-gates-").FullName;
 
     /// <summary>Windows cut from demonstrations.</summary>
@@ -28,8 +31,8 @@ internal sealed class GatesPolicies : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    /// <summary>The demonstrator goes to the mark that is next, a little unsteadily, and stays at the goal. In every second
-    /// demonstration somebody pushes it aside once, by up to 0.7 m, and it goes on.</summary>
+    /// <summary>The demonstrator goes to the mark that is next, a little unsteadily, and stays at the goal. In every
+    /// demonstration somebody pushes it aside once, and it goes on.</summary>
     /// <remarks>Rows in hindsight: what the demonstrator reached is what it was going for. The end of each leg is a row, and in half of
     /// the windows so is a point on the way to it.</remarks>
     public static Windows Demonstrate(ulong seed, int episodes)
@@ -41,7 +44,7 @@ internal sealed class GatesPolicies : IDisposable
         for (int e = 0; e < episodes; e++)
         {
             scene.Reset((1_000_000 * seed) + (ulong)e + 1, signals);
-            int pushed = random.NextDouble() < 0.5 ? random.NextInt(3, 33) : int.MaxValue;
+            int pushed = random.NextInt(3, 33);
             var path = Path(signals, random, pushed);
             Cut(signals, random, path, pushed, whole, rows, chunks);
         }
@@ -66,7 +69,7 @@ internal sealed class GatesPolicies : IDisposable
             float Noisy(double command) => (float)Math.Clamp(command + (0.05 * random.NextGaussian()), -1, 1);
             (float cx, float cy) = mark < Gates.Marks ? (Noisy(share * dx), Noisy(share * dy)) : (0, 0);
             commands.Add((cx, cy));
-            double push = commands.Count == pushed && mark < Gates.Marks ? random.NextDouble(-0.7, 0.7) : 0;
+            double push = commands.Count == pushed && mark < Gates.Marks ? random.NextDouble(-Push, Push) : 0;
             (x, y) = (x + (Gates.Reach * cx) + push, y + (Gates.Reach * cy));
             at.Add((x, y));
             if (mark < Gates.Marks && double.Hypot(gx - x, gy - y) < reached)
@@ -126,7 +129,7 @@ internal sealed class GatesPolicies : IDisposable
         {
             var data = new ChunkSet(seen, chunks, null, size, Horizon, 2, "gates");
             using var trainer = new Trainer(new FlowMatching(network, FlowTime.Beta), data,
-                new TrainingOptions { Steps = updates, Batch = Batch, LearningRate = 2e-3, LogEvery = 1000, CheckpointEvery = updates, Seed = seed }, folder: null);
+                new TrainingOptions { Steps = updates, Batch = Batch, LearningRate = 2e-3, LogEvery = updates, CheckpointEvery = updates, Seed = seed }, folder: null);
             trainer.Run();
             return trainer.Averaged();
         }

@@ -44,7 +44,7 @@ public sealed class TaskRobotTests
     [Theory]
     [InlineData("sim:pendulum", "friction=2", "friction means nothing to task 'pendulum'; it has: gravity, mass, motor")]
     [InlineData("sim:push-t", "gravity=2", "--gap changes a learning task, and 'sim:push-t' is none; tasks: sim:cart-pole")]
-    [InlineData("sim:pendulm", null, "the tasks are cart-pole, hopper")]
+    [InlineData("sim:pendulm", null, "the tasks are cart-pole, gates, hopper")]
     public void Run_WhenTheGapIsWrong_SaysWhatThereIs(string robot, string? gap, string expected)
     {
         var (code, _, errors) = RoboticsProcess.Run(["run", "--robot", robot, "--no-record", .. gap is null ? Array.Empty<string>() : ["--gap", gap]]);
