@@ -19,9 +19,9 @@ namespace Robotics.Bench;
 /// the robot is a test (<c>RefuseTests</c>).</remarks>
 internal sealed class Refusal : IBenchmark
 {
-    private const int Fitted = 40, Calibration = 60, Judged = 40, Stored = 2000, Members = 5, Updates = 1000, Batch = 256;
+    private const int Fitted = 40, Calibration = 60, Judged = 30, Stored = 2000, Members = 5, Updates = 1000, Batch = 256;
     private const int Plans = 5; // in two seconds
-    private const ulong FirstFitted = 450_000, FirstCalibration = 400_000, FirstJudged = 700_000;
+    private const ulong FirstFitted = 450_000, FirstCalibration = 400_000, FirstJudged = 800_000;
     private const double FalseAlarm = 0.01, Detected = 0.8, Whatever = 1e30;
     private const int Agent = 0, Pose = 6, Keypoints = 9, KeypointEnd = 27; // in PushT's signal frame
 
