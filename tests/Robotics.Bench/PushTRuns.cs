@@ -41,10 +41,10 @@ internal sealed class PushTRuns
 
     public static string[] Train(string method, ulong seed)
     {
-        string[] all = ["--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed), "--data", "data/push-t", "--batch", "128"];
+        string[] all = ["--seed", seed.ToString(CultureInfo.InvariantCulture), "--executed", "4", "--run", Run(method, seed), "--data", "data/push-t", "--batch", method == "joint" ? "256" : "128"];
         return method switch
         {
-            "joint" => ["train", "joint", .. all, "--rollouts", .. CollectRollouts.Select(arguments => arguments[^1]), "--outcome", "0.x", "0.y", "2.x", "2.y", "--width", "256", "--layers", "3", "--learning-rate", "2e-3", "--steps", "12000"],
+            "joint" => ["train", "joint", .. all, "--rollouts", .. CollectRollouts.Select(arguments => arguments[^1]), "--outcome", "0.x", "0.y", "2.x", "2.y", "--steps", "30000"],
             "weak" => ["train", "diffusion", .. all, "--name", "push-t-weak", "--width", "256", "--steps", "1500"],
             "short" => ["train", "diffusion", .. all, "--name", "push-t-short", "--steps", "5000"],
             "pose" => ["train", "diffusion", .. all, "--name", "push-t-pose", "--wiring", PoseWiring, "--steps", "20000"],
