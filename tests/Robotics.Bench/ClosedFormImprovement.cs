@@ -18,12 +18,17 @@ namespace Robotics.Bench;
 /// <summary>Closed-form improvement of a cloned policy on the runner, beside the policy itself and beside plain steps along the critic's
 /// gradient.</summary>
 /// <remarks>Policy, critic and improvement are packages, driven through <see cref="PolicyTree"/>. The plain step is taken here, with the same
-/// files in ONNX Runtime itself, which also say whether a plan left the trust region.</remarks>
+/// files in ONNX Runtime itself, which also say whether a plan left the trust region.
+/// <para>An earlier version had a critic of two 64 x 2 at expectile 0.7 and chose its settings on one seed, where improvement earned 500 to
+/// 800 more: on seeds 1 to 3 it earned 211 less than the behaviour policy (-761 to +294), with records three times as long 337 less. Those
+/// seeds are not judged again.</para></remarks>
 internal sealed class ClosedFormImprovement : IBenchmark
 {
     private const string Task = "runner";
-    private const int Seeds = 3, SettingsSeed = 4, Episodes = 50, Tried = 20, DefaultRows = 15_000, Updates = 20_000, Components = 4;
+    private const int Episodes = 50, Tried = 20, DefaultRows = 15_000, Updates = 20_000, Components = 4;
+    private const double Expectile = 0.5; // the value of the record's own actions: one step of improvement needs no better one
 
+    private static readonly int[] s_settings = [4, 5, 6], s_judged = [7, 8, 9], s_critic = [128, 128];
     private static readonly int[] s_stages = [30_000, 50_000];
     private static readonly double[] s_trusts = [0.9, 0.7, 0.5, 0.2, 0.05];
     private static readonly int[] s_steps = [1, 3];
@@ -42,20 +47,24 @@ internal sealed class ClosedFormImprovement : IBenchmark
         _rows = Trials.Option(args, "--rows") is { } rows ? int.Parse(rows, CultureInfo.InvariantCulture) : DefaultRows;
         (_trials, _runs) = (new Trials(Results, args), new Trials("offline-mixed", args));
 
-        // Settings, on a seed of their own.
-        var tried = s_trusts.SelectMany(trust => s_steps.Select(steps => (Trust: trust, Steps: steps, Judged: Judge(SettingsSeed, "gaussian", trust, steps, Tried)))).ToArray();
-        var (trust, steps, chosen) = tried.MaxBy(one => one.Judged.Returns.Average());
-        var lengths = s_lengths.Select(length => (Length: length, Return: Judge(SettingsSeed, "gaussian", length, Tried).Average())).ToArray();
+        // Settings, on seeds of their own.
+        var tried = s_trusts.SelectMany(trust => s_steps.Select(steps =>
+        {
+            Judged[] judged = [.. s_settings.Select(seed => Judge(seed, "gaussian", trust, steps, Tried))];
+            return (Trust: trust, Steps: steps, Return: judged.Average(one => one.Returns.Average()), Length: judged.Average(one => one.Length));
+        })).ToArray();
+        var (trust, steps, _, chosen) = tried.MaxBy(one => one.Return);
+        var lengths = s_lengths.Select(length => (Length: length, Return: s_settings.Average(seed => Judge(seed, "gaussian", length, Tried).Average()))).ToArray();
         double own = lengths.MaxBy(one => one.Return).Length;
 
-        var seeds = Enumerable.Range(1, Seeds).ToArray();
+        int[] seeds = s_judged;
         Judged[] improved = [.. seeds.Select(seed => Judge(seed, "gaussian", trust, steps, Episodes))], mixed = [.. seeds.Select(seed => Judge(seed, "mixture", trust, steps, Episodes))];
         double[][] better = [.. improved.Select(one => one.Returns)];
         (string Name, double[][] Returns)[] others =
         [
             ("behaviour policy, a Gaussian", [.. seeds.Select(seed => Judge(seed, "gaussian"))]),
             ("plus plain gradient step, in every state as long as the improved policy's", [.. seeds.Select(seed => Judge(seed, "gaussian", null, Episodes, trust))]),
-            (Text($"plus plain gradient step of {chosen.Length:F2}, the improved policy's mean"), [.. seeds.Select(seed => Judge(seed, "gaussian", chosen.Length, Episodes))]),
+            (Text($"plus plain gradient step of {chosen:F2}, the improved policy's mean"), [.. seeds.Select(seed => Judge(seed, "gaussian", chosen, Episodes))]),
             (Text($"plus plain gradient step of {own:F2}, its own best"), [.. seeds.Select(seed => Judge(seed, "gaussian", own, Episodes))]),
             (Text($"behaviour policy, a mixture of {Components}"), [.. seeds.Select(seed => Judge(seed, "mixture"))]),
             ("the mixture, improved", [.. mixed.Select(one => one.Returns)]),
@@ -65,13 +74,13 @@ internal sealed class ClosedFormImprovement : IBenchmark
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"""
             Records: {_rows} transitions each of one SAC run (64 x 2) after {string.Join(" and ", s_stages)} steps, as it draws ("medium" and "expert"); nothing of a random policy.
-            Behaviour policies: Gaussians and mixtures with means, deviations and weights of the state, cloned by log-likelihood; critic: IQL (two, expectile 0.7, discount 0.99);
-            {Updates} updates of 256 each, hidden 64 x 2, learning rate 1e-3. Improved: a package, trust τ = {trust:G3}, {steps} step{(steps == 1 ? "" : "s")}, radius √(2 ln 1/τ) = {Radius(trust):F2}; policies act without noise.
-            Settings on seed {SettingsSeed} ({Tried} episodes each, table below). Judged: {Seeds} other seeds (SAC run, record, weights), {Episodes} episodes each from starts that no record has, the same for every policy.
+            Behaviour policies: Gaussians and mixtures with means, deviations and weights of the state, cloned by log-likelihood; critic: IQL (two of {string.Join(" x ", s_critic)}, expectile {Expectile}, discount 0.99);
+            {Updates} updates of 256 each, policies of 64 x 2, learning rate 1e-3. Improved: a package, trust τ = {trust:G3}, {steps} step{(steps == 1 ? "" : "s")}, radius √(2 ln 1/τ) = {Radius(trust):F2}; policies act without noise.
+            Settings on seeds {string.Join(", ", s_settings)} ({Tried} episodes each, below). Judged: {seeds.Length} other seeds (SAC run, record, weights), {Episodes} episodes each from starts that no record has, the same for every policy.
             Intervals: 95 %, bootstrap over seeds and then episodes; differences paired by start.
 
             | policy | return | 95 % | {string.Join(" | ", seeds.Select(seed => $"seed {seed}"))} | improved less this | 95 % |
-            |---|---|---|{string.Concat(Enumerable.Repeat("---|", Seeds))}---|---|
+            |---|---|---|{string.Concat(Enumerable.Repeat("---|", seeds.Length))}---|---|
             """);
         Line("the record", [.. seeds.Select(seed => Record(seed).Returns())], null);
         Line("**improved**", better, null);
@@ -83,7 +92,7 @@ internal sealed class ClosedFormImprovement : IBenchmark
         text.AppendLine().AppendLine(CultureInfo.InvariantCulture,
             $"Trust region: {outside} of {ticks} plans of the two improved policies left it (greatest distance {all.Max(one => one.Farthest):F6} of the radius); {improved.Average(one => one.Moved):P0} of the Gaussian's plans moved, the others stayed at the mean, which the critic preferred; mean step {improved.Average(one => one.Length):F2} (actions are in [-1, 1], {Actions} of them).");
         text.AppendLine().AppendLine($"{(holds ? "Holds" : "Falls short")}: the improved policy {(beaten[0] ? "beats" : "does **not** beat")} the behaviour policy, {(beaten[1] && beaten[2] ? "beats" : "does **not** beat")} both plain steps of its size beyond the interval.");
-        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Seed {SettingsSeed}: return by trust and steps ({string.Join(" / ", s_steps)}), the behaviour policy's {Judge(SettingsSeed, "gaussian").Average():F0}: {string.Join("; ", s_trusts.Select(t => Text($"τ = {t}: {string.Join(" / ", tried.Where(one => one.Trust == t).Select(one => Text($"{one.Judged.Returns.Average():F0}")))}")))}. Plain step by length: {string.Join("; ", lengths.Select(one => Text($"{one.Length}: {one.Return:F0}")))}.");
+        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"Settings: return by trust and steps ({string.Join(" / ", s_steps)}), the behaviour policy's {s_settings.Average(seed => Judge(seed, "gaussian").Average()):F0}: {string.Join("; ", s_trusts.Select(t => Text($"τ = {t}: {string.Join(" / ", tried.Where(one => one.Trust == t).Select(one => Text($"{one.Return:F0}")))}")))}. Plain step by length: {string.Join("; ", lengths.Select(one => Text($"{one.Length}: {one.Return:F0}")))}.");
         Bench.Report(Name, Trials.Shown(args), text.ToString(), Results);
         return holds ? 0 : 1;
 
@@ -133,7 +142,7 @@ internal sealed class ClosedFormImprovement : IBenchmark
         }
         else
         {
-            using var iql = new Iql(data, new() { Hidden = [64, 64], LearningRate = 1e-3, Seed = (ulong)seed, CosineOver = Updates });
+            using var iql = new Iql(data, new() { Hidden = s_critic, Expectile = Expectile, LearningRate = 1e-3, Seed = (ulong)seed, CosineOver = Updates });
             Learn(iql);
             ActorWriter.Write(_trials.Folder($"{seed}/critic"), iql.Q, contents);
             ActorWriter.Write(_trials.Folder($"{seed}/iql"), iql.Actor, contents);
@@ -149,7 +158,7 @@ internal sealed class ClosedFormImprovement : IBenchmark
     private double[] Judge(int seed, string policy) => _trials.Numbers($"{seed}/{policy}-itself", () =>
     {
         using var planned = new Planned(Package(seed, policy), null, 1);
-        return Returns(seed, planned, seed == SettingsSeed ? Tried : Episodes);
+        return Returns(seed, planned, s_settings.Contains(seed) ? Tried : Episodes);
     });
 
     // Returns with a plain gradient step: of one length, or in every state of the length that the closed form has at this trust.
