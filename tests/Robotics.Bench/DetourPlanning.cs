@@ -120,7 +120,7 @@ internal sealed class DetourPlanning : IBenchmark
     private static string Table(List<string>[] cells, List<string> lines, List<string> known, bool holds)
     {
         var text = new StringBuilder();
-        text.AppendLine(CultureInfo.InvariantCulture, $"{Demonstrations} demonstrations and {Rollouts} rollouts (demonstrations bent, drifting and shaken); {Updates} updates of {Batch} (the card's own: 7000 of 256); {Situations} situations that nobody saw (seed 99). Updates and rate were chosen with training seed 100 on the situations of seed 77 (`--pilot`). A score is the share of situations whose executed chunk is valid: single / by joint value / **planned** (3 futures of 5 steps, 5 values of 1) / oracle (any of the N).").AppendLine();
+        text.AppendLine(CultureInfo.InvariantCulture, $"{Demonstrations} demonstrations and {Rollouts} rollouts (demonstrations bent, drifting and shaken); {Updates} updates of {Batch} (the card's own: 7000 of 256); {Situations} situations that nobody saw (seed 99). Updates and rate were chosen with training seed 100 on the situations of seed 77 (`--pilot`). A score is the share of situations whose executed chunk is valid: single / by joint value / **planned** (3 futures of 5 steps, 5 values of 1) / oracle (any of the N). Times are wall time while the machine did other work besides.").AppendLine();
         text.AppendLine("| steps | N | card | seed 1 | seed 2 | seed 3 |").AppendLine("|---|---|---|---|---|---|");
         for (int row = 0; row < s_rows.Length; row++)
         {

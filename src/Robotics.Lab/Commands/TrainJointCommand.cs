@@ -118,7 +118,8 @@ internal static class TrainJointCommand
 
                 var tests = JointWindows.Cut(demonstrations[..1], held, cut, wanted, o, a, f, "held-out rollouts");
                 var known = JointKnowledge.Of(average, config.Sampler, tests, Known, seed: 12345);
-                return double.IsNaN(known.ValueAuc) ? [("outcome_r2", known.OutcomeR2)] : [("outcome_r2", known.OutcomeR2), ("value_auc", known.ValueAuc)];
+                (string, double Value)[] numbers = [("outcome_r2", known.OutcomeR2), ("value_auc", known.ValueAuc)];
+                return numbers.Where(number => !double.IsNaN(number.Value)); // a future that never changes, or one kind of ending only
             }
         });
         return command;

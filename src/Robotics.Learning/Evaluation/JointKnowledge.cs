@@ -6,7 +6,8 @@ using Robotics.Packages;
 namespace Robotics.Learning.Evaluation;
 
 /// <summary>How much a joint model knows of rollouts it was not trained on.</summary>
-/// <param name="OutcomeR2">Share of the futures' variance that the mean of the imagined ones explains; 1 is all, 0 is what their mean says.</param>
+/// <param name="OutcomeR2">Share of the futures' variance that the mean of the imagined ones explains; 1 is all, 0 is what their mean says,
+/// NaN when the futures are all alike.</param>
 /// <param name="ValueAuc">How often a chunk that ended in success is valued above one that did not, from imagined futures; 0.5 is chance,
 /// NaN when the rollouts hold only one kind.</param>
 public sealed record JointKnowledge(double OutcomeR2, double ValueAuc)
@@ -40,7 +41,7 @@ public sealed record JointKnowledge(double OutcomeR2, double ValueAuc)
             }
         }
 
-        return new(1 - (error / spread), Auc(values, [.. Enumerable.Range(0, count).Select(n => truth[(n * size) + size - 1] > -1)]));
+        return new(spread > 0 ? 1 - (error / spread) : double.NaN, Auc(values, [.. Enumerable.Range(0, count).Select(n => truth[(n * size) + size - 1] > -1)]));
     }
 
     /// <summary>Means over the sampled futures of each chunk, and over the sampled values of those.</summary>
