@@ -94,15 +94,7 @@ internal static class TrainCommand
                 Method = which,
                 Prediction = parsed.GetValue(prediction),
                 Network = TrainingConfig.Shape(parsed.GetValue(network)!, which, parsed.GetValue(width), parsed.GetValue(layers), horizon, size, seen * frame, seen),
-                Options = new TrainingOptions
-                {
-                    Steps = parsed.GetValue(steps),
-                    Batch = parsed.GetValue(batch),
-                    LearningRate = parsed.GetValue(rate),
-                    WarmUp = Math.Min(100, parsed.GetValue(steps) / 10),
-                    Seed = parsed.GetValue(seed),
-                    Threads = parsed.GetValue(threads),
-                },
+                Options = Options(parsed.GetValue(steps), parsed.GetValue(batch), parsed.GetValue(rate), parsed.GetValue(seed), parsed.GetValue(threads)),
                 ObservationSteps = seen,
                 Executed = rows,
                 DataSha256 = set.Sha256,
@@ -126,6 +118,10 @@ internal static class TrainCommand
         });
         return command;
     }
+
+    /// <summary>What the command line says of a training; the rate rises over its first tenth, 100 updates at most.</summary>
+    public static TrainingOptions Options(long steps, int batch, double rate, ulong seed, int threads) =>
+        new() { Steps = steps, Batch = batch, LearningRate = rate, WarmUp = Math.Min(100, steps / 10), Seed = seed, Threads = threads };
 
     /// <summary>Writes the package of a run's averaged weights, and its card.</summary>
     public static void Pack(string folder, TrainingConfig config, LabTask task, PolicyManifest wiring, Network average, string name, RunSummary summary)

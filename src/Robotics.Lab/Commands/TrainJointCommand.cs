@@ -3,7 +3,6 @@ using Robotics.Host;
 using Robotics.Learning.Data;
 using Robotics.Learning.Evaluation;
 using Robotics.Learning.Networks;
-using Robotics.Learning.Training;
 using Robotics.Numerics;
 using Robotics.Observations;
 
@@ -77,15 +76,7 @@ internal static class TrainJointCommand
                 Task = task.Name,
                 Method = "joint",
                 Network = JointDenoiser.Of(horizon * size, elements.Length, seen * frame, NetworkHead.Action) with { Width = parsed.GetValue(width), Layers = parsed.GetValue(layers) },
-                Options = new TrainingOptions
-                {
-                    Steps = parsed.GetValue(steps),
-                    Batch = parsed.GetValue(batch),
-                    LearningRate = parsed.GetValue(rate),
-                    WarmUp = Math.Min(100, parsed.GetValue(steps) / 10),
-                    Seed = parsed.GetValue(seed),
-                    Threads = parsed.GetValue(threads),
-                },
+                Options = TrainCommand.Options(parsed.GetValue(steps), parsed.GetValue(batch), parsed.GetValue(rate), parsed.GetValue(seed), parsed.GetValue(threads)),
                 ObservationSteps = seen,
                 Executed = rows,
                 DataSha256 = shown.Sha256,

@@ -85,7 +85,6 @@ internal static class Held
         return a.lerp_(b, held);
     }
 
-#pragma warning disable RS0030 // the one place where a number becomes a Scalar: its caller holds it
-    private static Scalar Number(double value) => (float)value;
-#pragma warning restore RS0030
+    // Its caller holds it.
+    private static Scalar Number(double value) => ((float)value).ToScalar();
 }
